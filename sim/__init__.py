@@ -1,0 +1,1 @@
+"""keepwarm: a discrete-event simulator for FaaS scheduling research."""

@@ -1,0 +1,1 @@
+"""What everyone needs: the tie order of events, random numbers, distributions and errors."""

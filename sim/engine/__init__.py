@@ -1,0 +1,1 @@
+"""How a platform is run: every engine takes the same and returns the same."""

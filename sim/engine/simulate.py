@@ -1,0 +1,77 @@
+"""One run: a trace, a policy, a platform, an engine; and what came out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sim.core.errors import ConfigError
+from sim.engine import reference
+from sim.platform.platform import Platform
+from sim.policies.keepalive.role import KeepAlive
+from sim.results import metrics
+from sim.results.columns import Columns
+from sim.results.metrics import Span
+from sim.results.pricing import PriceBook, ProviderPrice
+from sim.results.result import Result
+from sim.workload.trace import Trace
+
+ENGINES: Final[Mapping[str, Callable[..., Columns]]] = MappingProxyType({"simpy": reference.run})
+
+
+def simulate(
+    trace: Trace,
+    policy: KeepAlive,
+    platform: Platform,
+    *,
+    price: PriceBook,
+    provider: ProviderPrice,
+    engine: str = "simpy",
+    seed: int = 0,
+    replication: int = 0,
+    record: bool = True,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+) -> Result:
+    """Run `policy` on `platform` with the calls of `trace`; see `sim.simulate` for the arguments.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or makes no sense.
+    """
+    _check_types(trace, policy, platform)
+    if engine not in ENGINES:
+        raise ConfigError(f"there is no engine {engine!r}; there is {sorted(ENGINES)}")
+    span = _span(trace, warm_up_s, horizon_s)
+    columns = ENGINES[engine](trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication)
+    rows = columns.requests.function.size
+    table = metrics.per_function(columns, trace.duration_s[:rows], trace.functions, span, price)
+    return Result(
+        summary=metrics.summarise(columns, table, span, provider),
+        functions=table,
+        invocations=columns.requests.frame(columns.requests.arrival_s >= span.start_s) if record else None,
+        instances=columns.instances.frame() if record else None,
+        starts=columns.starts.frame() if record else None,
+        about={
+            "policy": repr(policy),
+            "engine": engine,
+            "seed": seed,
+            "replication": replication,
+            "warm_up_s": span.start_s,
+            "horizon_s": span.end_s,
+        },
+    )
+
+
+def _check_types(trace: Trace, policy: KeepAlive, platform: Platform) -> None:
+    for name, value, kind in (("trace", trace, Trace), ("policy", policy, KeepAlive), ("platform", platform, Platform)):
+        if not isinstance(value, kind):
+            hint = " (an instance, not the class)" if isinstance(value, type) else ""
+            raise ConfigError(f"{name} must be a {kind.__name__}{hint}, not {value!r}")
+
+
+def _span(trace: Trace, warm_up_s: float, horizon_s: float | None) -> Span:
+    end_s = trace.horizon_s if horizon_s is None else float(horizon_s)
+    if not 0 <= warm_up_s <= end_s < float("inf"):
+        raise ConfigError(f"the measured span must satisfy 0 <= warm_up_s <= horizon_s, not {warm_up_s} and {end_s}")
+    return Span(float(warm_up_s), end_s)

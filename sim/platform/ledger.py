@@ -1,0 +1,91 @@
+"""The ledger: what happened to each call and each instance, in typed columns."""
+
+from __future__ import annotations
+
+from array import array
+from math import inf, nan
+
+import numpy as np
+
+from sim.results.columns import COLD, NO_INSTANCE, OK, UNENDED, WARM, Instances, Requests
+from sim.workload.trace import Trace
+
+
+class Ledger:
+    """Columns filled in while the platform runs: a row a call up to the horizon, a slot an instance."""
+
+    def __init__(self, rows: int) -> None:
+        self.start_s = array("d", [nan]) * rows
+        self.end_s = array("d", [nan]) * rows
+        self.idle_since_s = array("d", [nan]) * rows
+        self.instance = array("q", [NO_INSTANCE]) * rows
+        self.start_kind = bytearray(rows)
+        self.outcome = bytearray(rows)
+        self._function = array("i")
+        self._number = array("q")
+        self._created_s = array("d")
+        self._ready_s = array("d")
+        self._idle_since_s = array("d")
+        self._ended_s = array("d")
+
+    def warm_start(self, row: int, now_s: float, instance: int, idle_since_s: float) -> None:
+        """A call starts at once on an idle instance."""
+        self.start_s[row] = now_s
+        self.start_kind[row] = WARM
+        self.instance[row] = instance
+        self.idle_since_s[row] = idle_since_s
+
+    def cold_start(self, row: int, now_s: float, instance: int, slot: int) -> None:
+        """A call starts on the instance it made, which is ready now."""
+        self.start_s[row] = now_s
+        self.start_kind[row] = COLD
+        self.instance[row] = instance
+        self._ready_s[slot] = now_s
+
+    def instance_created(self, function: int, number: int, now_s: float) -> int:
+        """A new instance begins to start; returns its slot."""
+        self._function.append(function)
+        self._number.append(number)
+        self._created_s.append(now_s)
+        self._ready_s.append(nan)
+        self._idle_since_s.append(nan)
+        self._ended_s.append(inf)
+        return len(self._number) - 1
+
+    def instance_ended(self, slot: int, now_s: float, idle_since_s: float) -> None:
+        """An idle instance is terminated."""
+        self._idle_since_s[slot] = idle_since_s
+        self._ended_s[slot] = now_s
+
+    def still_idle(self, slot: int, idle_since_s: float) -> None:
+        """The run is over and the instance stays idle."""
+        self._idle_since_s[slot] = idle_since_s
+
+    def requests(self, trace: Trace) -> Requests:
+        """The columns of the calls, once all of them have ended."""
+        outcome = np.frombuffer(self.outcome, np.int8)
+        lost = np.flatnonzero(outcome == UNENDED)
+        if lost.size:
+            raise RuntimeError(f"{lost.size} calls never ended; the first is row {lost[0]}")
+        rows = outcome.size
+        return Requests(
+            function=trace.function[:rows],
+            arrival_s=trace.arrival_s[:rows],
+            start_s=np.frombuffer(self.start_s),
+            end_s=np.frombuffer(self.end_s),
+            start_kind=np.frombuffer(self.start_kind, np.int8),
+            outcome=outcome,
+            instance=np.frombuffer(self.instance, np.int64),
+            idle_since_s=np.frombuffer(self.idle_since_s),
+        )
+
+    def instances(self) -> Instances:
+        """The columns of the instances."""
+        return Instances(
+            function=np.frombuffer(self._function, np.int32),
+            instance=np.frombuffer(self._number, np.int64),
+            created_s=np.frombuffer(self._created_s),
+            ready_s=np.frombuffer(self._ready_s),
+            idle_since_s=np.frombuffer(self._idle_since_s),
+            ended_s=np.frombuffer(self._ended_s),
+        )

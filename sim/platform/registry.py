@@ -1,0 +1,19 @@
+"""The registry of deployed functions."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sim.platform.code_store import CodeStore
+
+
+class Registry:
+    """What is known of each deployed function, and where its code lies.
+
+    Deploying puts a function's package or image into the code store and keeps the link to it.
+    """
+
+    def __init__(self, functions: pd.DataFrame, code_store: CodeStore) -> None:
+        self.functions = functions
+        kinds, sizes_mb = functions["package_kind"].tolist(), functions["package_mb"].tolist()
+        self.link = [code_store.put(kind, size_mb) for kind, size_mb in zip(kinds, sizes_mb, strict=True)]

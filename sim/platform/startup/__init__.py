@@ -1,0 +1,21 @@
+"""Cold starts, phase by phase: what the phases are made of, the models, and the draws of one run."""
+
+from sim.platform.startup.draws import StartDraws, totals_s
+from sim.platform.startup.models import PHASES, ConstantStart, PhasedStart, StartModel
+from sim.platform.startup.parts import Affine, Choose, Draw, PerMemoryMb, PerPackageMb, Phase, Sum
+
+__all__ = [
+    "PHASES",
+    "Affine",
+    "Choose",
+    "ConstantStart",
+    "Draw",
+    "PerMemoryMb",
+    "PerPackageMb",
+    "Phase",
+    "PhasedStart",
+    "StartDraws",
+    "StartModel",
+    "Sum",
+    "totals_s",
+]

@@ -1,0 +1,1 @@
+"""The keep-alive role: how long an idle instance stays."""

@@ -1,0 +1,63 @@
+"""The protocol of the keep-alive role, and the check of what a policy answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.core.errors import ConfigError, PolicyError
+from sim.workload.trace import Trace
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class KeepAlive(ABC):
+    """How long an instance stays once it is idle.
+
+    A policy is a value: it holds parameters, never the state of a run. The platform asks once, before the first call,
+    and applies the answer: an instance that becomes idle at `end` serves a call arriving at `a` iff
+    ``a <= end + window`` (maximum lifetime apart).
+    """
+
+    needs_future: ClassVar[bool] = False
+    """Whether the policy must be shown the trace; only then is it handed one."""
+
+    @abstractmethod
+    def windows_s(self, future: Trace | None) -> float | FloatArray:
+        """One window in seconds for every idle instance, or float64[n]: one for each call of the trace.
+
+        A window a call is the window of the instance that becomes idle when that call ends. Windows are >= 0, infinity
+        included.
+
+        Args:
+            future: the whole trace if the policy declares `needs_future`, else None.
+        """
+
+
+def checked_windows_s(policy: KeepAlive, trace: Trace) -> float | FloatArray:
+    """What `policy` answers for `trace`, refused if no platform can apply it.
+
+    Raises:
+        PolicyError: not a number, negative, NaN, or as many windows as the trace has not calls.
+    """
+    name = type(policy).__name__
+    answer = policy.windows_s(trace if policy.needs_future else None)
+    try:
+        windows = np.asarray(answer, np.float64)
+    except (TypeError, ValueError):
+        raise PolicyError(f"{name} returned {answer!r} where a window in seconds belongs") from None
+    if windows.ndim and windows.shape != (len(trace),):
+        raise PolicyError(f"{name} returned windows of shape {windows.shape} for {len(trace)} calls")
+    if not np.all(windows >= 0):
+        raise PolicyError(f"{name} returned a window that is negative or not a number")
+    return windows if windows.ndim else float(windows)
+
+
+def require_seconds(owner: object, **parameters: float) -> None:
+    """Refuse parameters that are not a number of seconds >= 0 (infinity is one)."""
+    for name, value in parameters.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value >= 0:
+            raise ConfigError(f"{type(owner).__name__}: {name} must be a number of seconds >= 0, not {value!r}")

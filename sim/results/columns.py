@@ -1,0 +1,124 @@
+"""The raw columns of a run, the same from every engine; all metrics are computed from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+
+START_KINDS: Final = ("", "warm", "cold", "queued")
+NOT_STARTED, WARM, COLD, QUEUED = range(4)
+
+OUTCOMES: Final = ("", "ok", "rejected", "timed_out", "failed")
+UNENDED, OK, REJECTED, TIMED_OUT, FAILED = range(5)
+
+NO_INSTANCE: Final = int(np.iinfo(np.int64).min)
+"""The instance of a call that never had one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Requests:
+    """What happened to each call, a row a call up to the horizon, in trace order.
+
+    Attributes:
+        function: int32[n]
+        arrival_s, start_s, end_s: float64[n], seconds; NaN where it never started.
+        start_kind, outcome: int8[n], indices into `START_KINDS` and `OUTCOMES`.
+        instance: int64[n], the instance's name within its function: the row of the call that made it, -1 - k for the
+            k-th that no call made, `NO_INSTANCE` where the call had none.
+        idle_since_s: float64[n], where the call ended an idle period of its instance: that period's start; else NaN.
+    """
+
+    function: npt.NDArray[np.int32]
+    arrival_s: FloatArray
+    start_s: FloatArray
+    end_s: FloatArray
+    start_kind: npt.NDArray[np.int8]
+    outcome: npt.NDArray[np.int8]
+    instance: npt.NDArray[np.int64]
+    idle_since_s: FloatArray
+
+    def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:
+        """The public form: kinds and outcomes as categories, and whether each call counts."""
+        return pd.DataFrame(
+            {
+                "function": self.function,
+                "arrival_s": self.arrival_s,
+                "start_s": self.start_s,
+                "end_s": self.end_s,
+                "start_kind": pd.Categorical.from_codes(self.start_kind, list(START_KINDS)),
+                "outcome": pd.Categorical.from_codes(self.outcome, list(OUTCOMES)),
+                "instance": self.instance,
+                "counted": counted,
+            },
+            copy=False,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """The life of each instance, in order of creation.
+
+    Attributes:
+        function: int32[m]
+        instance: int64[m], its name within its function (see `Requests.instance`).
+        created_s: float64[m], when its start began.
+        ready_s: float64[m], when its start-up was over; NaN if never.
+        idle_since_s: float64[m], start of the idle period that its end (or the run's) cut off; NaN if none.
+        ended_s: float64[m], when it was terminated; infinity if it still lived when the run was over.
+    """
+
+    function: npt.NDArray[np.int32]
+    instance: npt.NDArray[np.int64]
+    created_s: FloatArray
+    ready_s: FloatArray
+    idle_since_s: FloatArray
+    ended_s: FloatArray
+
+    def frame(self) -> pd.DataFrame:
+        """The public form, a row an instance."""
+        return pd.DataFrame(
+            {
+                "function": self.function,
+                "instance": self.instance,
+                "created_s": self.created_s,
+                "ready_s": self.ready_s,
+                "ended_s": self.ended_s,
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """The start-ups that calls caused, in the order they began, phase by phase.
+
+    Attributes:
+        phases: names of the phases, in order.
+        row: int64[s], row of the causing call, which also names the instance.
+        phase_s: float64[s, len(phases)], seconds; their sum in order is the start-up time.
+        downloaded_mb: MB of packages and images that all starts fetched.
+    """
+
+    phases: tuple[str, ...]
+    row: npt.NDArray[np.int64]
+    phase_s: FloatArray
+    downloaded_mb: float
+
+    def frame(self) -> pd.DataFrame:
+        """The public form: the row of the call, then a column a phase."""
+        columns = {f"{name}_s": self.phase_s[:, i] for i, name in enumerate(self.phases)}
+        return pd.DataFrame({"row": self.row, **columns})
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """All that an engine returns."""
+
+    requests: Requests
+    instances: Instances
+    starts: Starts

@@ -1,0 +1,182 @@
+"""Metrics, from the raw columns of a run. Definitions and symbols: ``docs/metrics.md``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.results.columns import COLD, NOT_STARTED, QUEUED, REJECTED, TIMED_OUT, WARM, Columns, FloatArray
+from sim.results.pricing import PriceBook, ProviderPrice
+
+MB_PER_GB = 1024.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """The measured span: calls arriving in [start_s, end_s] count, memory-time is integrated over it."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        return self.end_s - self.start_s
+
+    def overlap_s(self, begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
+        """The part of each interval that lies inside; 0 where one of its ends is NaN."""
+        part = np.clip(end_s, self.start_s, self.end_s)
+        part -= np.clip(begin_s, self.start_s, self.end_s)
+        return np.nan_to_num(part, copy=False, nan=0.0)
+
+
+def per_function(
+    columns: Columns, service_s: FloatArray, functions: pd.DataFrame, span: Span, price: PriceBook
+) -> pd.DataFrame:
+    """Counts, instance-time by state and user cost of every function, summed in the order of rows.
+
+    Args:
+        columns: what an engine returned.
+        service_s: float64[n], execution time of each call.
+        functions: the table of functions.
+        span: what is measured.
+        price: the user's price book.
+
+    Returns:
+        A row a function: calls, started, warm, cold, queued, rejected, timed_out, starts, starting_s, busy_s, idle_s,
+        user_cost_usd, after the function's name, app, trigger and memory_mb.
+    """
+    requests, size = columns.requests, len(functions)
+    counted = requests.arrival_s >= span.start_s
+
+    def count(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        return np.bincount(requests.function[chosen], minlength=size)
+
+    table = functions[["name", "app", "owner", "trigger", "memory_mb"]].copy()
+    table["calls"] = count(counted)
+    table["started"] = count(counted & (requests.start_kind != NOT_STARTED))
+    for name, kind in (("warm", WARM), ("cold", COLD), ("queued", QUEUED)):
+        table[name] = count(counted & (requests.start_kind == kind))
+    for name, outcome in (("rejected", REJECTED), ("timed_out", TIMED_OUT)):
+        table[name] = count(counted & (requests.outcome == outcome))
+    created_s = columns.instances.created_s
+    inside = (created_s >= span.start_s) & (created_s <= span.end_s)
+    table["starts"] = np.bincount(columns.instances.function[inside], minlength=size)
+    for name, seconds in instance_time_s(columns, size, span).items():
+        table[name] = seconds
+    cost = charges_usd(columns, service_s, functions["memory_mb"].to_numpy(), counted, price)
+    table["user_cost_usd"] = np.bincount(requests.function[counted], weights=cost, minlength=size)
+    return table
+
+
+def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatArray]:
+    """Seconds that each function's instances spend starting, busy and idle inside the span: float64[size] each."""
+    requests, instances = columns.requests, columns.instances
+
+    def total(function: npt.NDArray[np.int32], begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
+        return np.bincount(function, weights=span.overlap_s(begin_s, end_s), minlength=size)
+
+    return {
+        "starting_s": total(instances.function, instances.created_s, instances.ready_s),
+        "busy_s": total(requests.function, requests.start_s, requests.end_s),
+        "idle_s": total(requests.function, requests.idle_since_s, requests.start_s)
+        + total(instances.function, instances.idle_since_s, instances.ended_s),
+    }
+
+
+def charges_usd(
+    columns: Columns,
+    service_s: FloatArray,
+    memory_mb: FloatArray,
+    counted: npt.NDArray[np.bool_],
+    price: PriceBook,
+) -> FloatArray:
+    """What the user pays for each counted call, in USD."""
+    requests, starts = columns.requests, columns.starts
+    start_up_s = np.zeros(requests.function.size)
+    total = np.zeros(starts.row.size)
+    for phase in starts.phase_s.T:
+        total += phase
+    start_up_s[starts.row] = total
+    charge = price.charge_usd(service_s[counted], start_up_s[counted], memory_mb[requests.function[counted]])
+    return np.where(requests.start_kind[counted] == NOT_STARTED, 0.0, charge)
+
+
+def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: ProviderPrice) -> pd.Series:
+    """The run in one line: every metric of ``docs/metrics.md`` by name, float64."""
+    calls, cold, started = (float(table[c].sum()) for c in ("calls", "cold", "started"))
+    gb = table["memory_mb"].to_numpy() / MB_PER_GB
+    seconds = {state: table[f"{state}_s"].to_numpy() for state in ("starting", "busy", "idle")}
+    gb_s = {state: float((s * gb).sum()) for state, s in seconds.items()}
+    mean = {state: _ratio(float(s.sum()), span.length_s) for state, s in seconds.items()}
+    user_usd = float(table["user_cost_usd"].sum())
+    provider_usd = sum(gb_s.values()) * provider.usd_per_gb_s
+    values: dict[str, Any] = {
+        "invocations": calls,
+        "cold_starts": cold,
+        "cold_start_rate": _ratio(cold, started),
+        "warm": table["warm"].sum(),
+        "queued": table["queued"].sum(),
+        "rejected": table["rejected"].sum(),
+        "timed_out": table["timed_out"].sum(),
+        **cold_shares(table),
+        **latencies(columns, span),
+        "busy_gb_s": gb_s["busy"],
+        "idle_gb_s": gb_s["idle"],
+        "starting_gb_s": gb_s["starting"],
+        "wasted_gb_s": gb_s["idle"],
+        "mean_instances": mean["starting"] + mean["busy"] + mean["idle"],
+        "mean_busy_instances": mean["busy"],
+        "mean_idle_instances": mean["idle"],
+        "instance_starts": table["starts"].sum(),
+        "downloaded_gb": columns.starts.downloaded_mb / MB_PER_GB,
+        "user_cost_usd": user_usd,
+        "user_cost_per_million_usd": _ratio(user_usd * 1e6, calls),
+        "provider_cost_usd": provider_usd,
+        "provider_cost_per_million_usd": _ratio(provider_usd * 1e6, calls),
+    }
+    return pd.Series(values, dtype=np.float64)
+
+
+def cold_shares(table: pd.DataFrame) -> dict[str, float]:
+    """Cold-start rates over apps and over functions that had a call start."""
+    active = table[table["started"] > 0]
+    apps = active.groupby(["owner", "app"], sort=False)[["cold", "started"]].sum()
+    by_app = (apps["cold"] / apps["started"]).to_numpy()
+    by_function = (active["cold"] / active["started"]).to_numpy()
+    shares = {f"app_cold_share_p{p}": quantile(by_app, p / 100) for p in (50, 75, 90)}
+    shares |= {f"function_cold_share_p{p}": quantile(by_function, p / 100) for p in (50, 75, 90)}
+    shares["always_cold_functions"] = float(np.mean(by_function == 1)) if by_function.size else nan
+    return shares
+
+
+def latencies(columns: Columns, span: Span) -> dict[str, float]:
+    """Percentiles of latency, and the mean wait, of the counted calls that started; seconds."""
+    requests = columns.requests
+    chosen = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
+    arrival_s = requests.arrival_s[chosen]
+    latency_s = requests.end_s[chosen] - arrival_s
+    wait_s = requests.start_s[chosen] - arrival_s
+    cold = requests.start_kind[chosen] == COLD
+    values = {f"latency_p{p:g}_s".replace(".", "_"): quantile(latency_s, p / 100) for p in (50, 95, 99, 99.9)}
+    values["latency_mean_s"] = _mean(latency_s)
+    values["wait_mean_s"] = _mean(wait_s)
+    values["cold_wait_mean_s"] = _mean(wait_s[cold])
+    return values
+
+
+def quantile(values: FloatArray, p: float) -> float:
+    """The p-quantile by linear interpolation between order statistics (type 7); NaN of nothing."""
+    return float(np.quantile(values, p)) if values.size else nan
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if values.size else nan
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else nan

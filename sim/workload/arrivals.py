@@ -1,0 +1,42 @@
+"""Arrivals inside a minute: a count a minute says how many calls came, not when, so where they lie is an assumption.
+
+- `even`: call j of k in minute m arrives at ``60.0*m + 60.0*(j + 0.5)/k``. Nothing is random.
+- `uniform`: k independent uniform instants. The count is kept; this is the Poisson process *given* its count.
+- `poisson`: a Poisson process of rate k a minute. The count is drawn too, with mean and variance k, so the number of
+  calls differs from the trace's and from replication to replication, and a minute without calls stays without.
+
+Minutes are numbered from the first one selected. No arrival ever reaches the next minute.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import poisson
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+MINUTE_S: Final = 60.0
+KINDS: Final = ("even", "uniform", "poisson")
+
+
+def even(minute: IntArray, number: IntArray, count: IntArray) -> FloatArray:
+    """Seconds at which calls `number` (from 0) of `count` in each `minute` arrive, evenly spread; elementwise."""
+    return np.asarray(MINUTE_S * minute + MINUTE_S * (number + 0.5) / count, np.float64)
+
+
+def scattered(minute: IntArray, u: FloatArray) -> FloatArray:
+    """Seconds at which calls with uniforms `u` in [0, 1) arrive in each `minute`; elementwise.
+
+    Rounding may carry ``60.0*m + 60.0*u`` to the next minute: it is then the last instant before.
+    """
+    latest = np.nextafter(MINUTE_S * (minute + 1), 0.0)
+    return np.minimum(MINUTE_S * minute + MINUTE_S * u, latest)
+
+
+def drawn_counts(mean_count: IntArray, u: FloatArray) -> IntArray:
+    """Poisson counts of the given means, by inverse CDF at uniforms in [0, 1); elementwise int64."""
+    return np.maximum(poisson.ppf(u, mean_count), 0).astype(np.int64)  # ppf(0) is -1

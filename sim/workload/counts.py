@@ -1,0 +1,164 @@
+"""Calls counted by the minute, and the recipe that makes arrivals and durations of them, anew in each replication."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.core.errors import TraceError
+from sim.core.random import function_keys, stream, uniforms
+from sim.workload import arrivals
+from sim.workload.durations import MODELS, DurationStatistics
+from sim.workload.trace import Trace
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+BATCH_CALLS: Final = 1 << 17
+"""Calls made at a time: whole minutes, so that sorting stays inside a batch and its scratch memory small."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How calls are made from counts.
+
+    Attributes:
+        arrivals: one of `sim.workload.arrivals.KINDS`.
+        durations: one of `sim.workload.durations.MODELS`.
+        seed: of everything drawn.
+
+    Raises:
+        TraceError: a name that there is not.
+    """
+
+    arrivals: str = "even"
+    durations: str = "mean"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for role, name, known in (("arrivals", self.arrivals, arrivals.KINDS), ("durations", self.durations, MODELS)):
+            if name not in known:
+                raise TraceError(f"{role} must be one of {list(known)}, not {name!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise TraceError(f"seed must be a whole number, not {self.seed!r}")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether two replications can differ."""
+        return self.arrivals != "even" or self.durations != "mean"
+
+
+@dataclass(frozen=True, eq=False)
+class CountSource:
+    """Counts a minute of F functions: the non-empty cells, by minute, then function.
+
+    Draw j of a cell is draw ``label * 2**32 + j`` of its function's streams, where the label is the minute's absolute
+    number in the data set. So choosing days, minutes or functions changes no draw of what remains.
+
+    Attributes:
+        function: int32[c], index in `functions`.
+        minute: int32[c], counted from the first minute selected.
+        count: int64[c], calls of the cell, 1 or more.
+        functions: the table of functions.
+        durations: what is known of their durations.
+        spans: the selected minutes as runs of (label of the first, number of minutes), in order of time.
+        recipe: how calls are made.
+    """
+
+    function: npt.NDArray[np.int32]
+    minute: npt.NDArray[np.int32]
+    count: IntArray
+    functions: pd.DataFrame
+    durations: DurationStatistics
+    spans: tuple[tuple[int, int], ...]
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        for column in (self.function, self.minute, self.count):
+            column.flags.writeable = False
+        _check(self)
+
+    @property
+    def minutes(self) -> int:
+        """The number of minutes selected, empty ones included."""
+        return sum(length for _, length in self.spans)
+
+    @property
+    def horizon_s(self) -> float:
+        """The span of the counts: 60 s a minute."""
+        return arrivals.MINUTE_S * self.minutes
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.uint64]:
+        """uint64[minutes]: each minute's absolute number in the data set."""
+        runs = [np.arange(first, first + length, dtype=np.uint64) for first, length in self.spans]
+        return np.concatenate(runs) if runs else np.empty(0, np.uint64)
+
+    def draw(self, replication: int, about: Mapping[str, Any]) -> Trace:
+        """The trace of one replication, sorted by arrival; ties in order of function, then of the call in its cell.
+
+        Args:
+            replication: its number, from 0; without effect where the recipe draws nothing.
+            about: the origin that the trace is to carry.
+        """
+        count = self._drawn_counts(replication)
+        calls = int(count.sum())
+        function, arrival, duration = np.empty(calls, np.int32), np.empty(calls), np.empty(calls)
+        start = 0
+        for cells in self._batches(count):
+            made = self._make(cells, count[cells], replication)
+            end = start + made[0].size
+            function[start:end], arrival[start:end], duration[start:end] = made
+            start = end
+        return Trace(function, arrival, duration, self.functions, self.horizon_s, self, about)
+
+    def _streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
+        high, low = self._keys
+        return stream(self.recipe.seed, replication, purpose, high, low)
+
+    @cached_property
+    def _keys(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        table = self.functions
+        return function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
+
+    def _drawn_counts(self, replication: int) -> IntArray:
+        if self.recipe.arrivals != "poisson":
+            return self.count
+        keys = self._streams(replication, "arrival_counts")
+        return arrivals.drawn_counts(self.count, uniforms(keys[self.function], self.labels[self.minute]))
+
+    def _batches(self, count: IntArray) -> Iterator[slice]:
+        """Runs of cells that are whole minutes: as many as make at most `BATCH_CALLS` calls, or one."""
+        cell = np.searchsorted(self.minute, np.arange(self.minutes + 1))
+        calls = np.concatenate(([0], np.cumsum(count)))[cell]
+        first = 0
+        while first < self.minutes:
+            last = int(np.searchsorted(calls, calls[first] + BATCH_CALLS, "right")) - 1
+            last = max(last, first + 1)
+            yield slice(int(cell[first]), int(cell[last]))
+            first = last
+
+    def _make(self, cells: slice, count: IntArray, replication: int) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+        row = np.repeat(np.arange(count.size), count)
+        number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
+        function, minute = self.function[cells][row], self.minute[cells][row].astype(np.int64)
+        index = (self.labels[minute] << np.uint64(32)) + number.astype(np.uint64)
+        if self.recipe.arrivals == "even":
+            arrival = arrivals.even(minute, number, count[row])
+        else:
+            arrival = arrivals.scattered(minute, self._uniforms("arrivals", replication, function, index))
+        order = np.argsort(arrival, kind="stable")
+        if self.recipe.durations == "mean":
+            return function[order], arrival[order], self._model(function[order], arrival)
+        u = self._uniforms("durations", replication, function, index)
+        return function[order], arrival[order], self._model(function, u)[order]
+
+    @cached_property
+    def _model(self) -> Any:
+        return MODELS[self.recipe.durations](self.durations)

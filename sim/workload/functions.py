@@ -1,0 +1,101 @@
+"""The table of functions: one row a function, in the order of the trace's function index."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sim.core.errors import TraceError
+
+DEFAULTS: Final[dict[str, Any]] = {
+    "owner": "",
+    "trigger": "http",
+    "runtime": "python3.12",
+    "memory_mb": 128.0,
+    "package_mb": 1.0,
+    "package_kind": "zip",
+    "timeout_s": np.inf,
+    "concurrency": 1,
+    "vpc": False,
+}
+"""What a function is where a trace does not say; `app` defaults to the function's own name, so each is its own app.
+
+No public trace says what a package weighs or which runtime it has: these are assumptions, and a study of start times
+should set them.
+"""
+
+COLUMNS: Final = (
+    "name", "app", "owner", "trigger", "runtime", "memory_mb", "package_mb", "package_kind", "timeout_s", "concurrency",
+    "vpc",
+)  # fmt: skip
+PACKAGE_KINDS: Final = ("zip", "image")
+
+_TEXT = ("name", "app", "owner", "trigger", "runtime", "package_kind")
+_POSITIVE = ("memory_mb", "timeout_s")
+
+
+def function_table(given: pd.DataFrame) -> pd.DataFrame:
+    """The complete, checked table of functions.
+
+    Args:
+        given: a row a function; `name` is required, every other column of `COLUMNS` has a default.
+
+    Returns:
+        A new frame with exactly `COLUMNS`, text as ``str``, ``*_mb`` and ``*_s`` as float64, `concurrency` int64, `vpc`
+        bool, indexed from 0.
+
+    Raises:
+        TraceError: an unknown or missing column, a value of the wrong kind or out of range, two functions alike; the
+            row named counts from 0.
+    """
+    unknown = [str(c) for c in given.columns if c not in COLUMNS]
+    if unknown:
+        raise TraceError(f"unknown columns {unknown}; a function has {list(COLUMNS)}", file="functions")
+    if "name" not in given.columns:
+        raise TraceError("the column is missing", file="functions", column="name")
+    given = given.reset_index(drop=True)
+    table = pd.DataFrame(index=given.index)
+    for column in COLUMNS:
+        default = given["name"] if column == "app" else DEFAULTS.get(column)
+        table[column] = _typed(column, given[column] if column in given.columns else default, len(given))
+    _check(table)
+    return table
+
+
+def _typed(column: str, values: Any, rows: int) -> pd.Series:
+    series = values.copy() if isinstance(values, pd.Series) else pd.Series([values] * rows, dtype=object)
+    if series.isna().any():
+        raise TraceError("a value is missing", file="functions", row=int(np.argmax(series.isna())), column=column)
+    try:
+        if column in _TEXT:
+            return series.astype(str).astype(object)
+        if column == "concurrency":
+            whole = series.astype(np.float64)
+            if not (whole == np.floor(whole)).all():
+                raise ValueError("not a whole number")
+            return whole.astype(np.int64)
+        if column == "vpc":
+            if not series.isin([True, False]).all():
+                raise ValueError("neither true nor false")
+            return series.astype(bool)
+        return series.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TraceError(str(error), file="functions", column=column) from None
+
+
+def _check(table: pd.DataFrame) -> None:
+    def refuse(bad: pd.Series, column: str, why: str) -> None:
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise TraceError(f"{why}, not {table[column].iloc[row]!r}", file="functions", row=row, column=column)
+
+    for column in _POSITIVE:
+        refuse(~(table[column] > 0), column, "must be a number > 0")
+    refuse(np.isinf(table["memory_mb"]), "memory_mb", "must be finite")
+    refuse(~(table["package_mb"] >= 0) | np.isinf(table["package_mb"]), "package_mb", "must be a finite number >= 0")
+    refuse(table["concurrency"] < 1, "concurrency", "must be 1 or more")
+    refuse(~table["package_kind"].isin(PACKAGE_KINDS), "package_kind", f"must be one of {PACKAGE_KINDS}")
+    refuse(table.duplicated(["owner", "app", "name"]), "name", "two functions have the same owner, app and name;"
+           " must be unique")  # fmt: skip

@@ -1,0 +1,225 @@
+"""A trace: who is called when and for how long, as columns, and the functions that are called."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.core.errors import TraceError
+from sim.core.random import function_keys
+from sim.workload.canonical import save_trace
+from sim.workload.functions import function_table
+
+if TYPE_CHECKING:
+    from sim.workload.counts import CountSource
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Calls sorted by arrival, and the functions they call. Build one with `from_arrays` or `load_trace`.
+
+    Attributes:
+        function: int32[n], index of the called function in `functions`.
+        arrival_s: float64[n], seconds from the start of the trace, ascending; ties keep their order.
+        duration_s: float64[n], service time in seconds, without any start-up.
+        functions: the table of functions (see `sim.workload.functions`).
+        horizon_s: the declared span of the trace; its last arrival where nothing is declared.
+        counts: where the source is counts a minute, those counts and the recipe that made the columns; else None.
+        about: facts on the origin: format, path, licence, what a reader had to fall back on (the load report).
+    """
+
+    function: IntArray
+    arrival_s: FloatArray
+    duration_s: FloatArray
+    functions: pd.DataFrame
+    horizon_s: float
+    counts: CountSource | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for column in (self.function, self.arrival_s, self.duration_s):
+            column.flags.writeable = False
+
+    @classmethod
+    def from_arrays(
+        cls,
+        function: npt.ArrayLike,
+        arrival_s: npt.ArrayLike,
+        duration_s: npt.ArrayLike,
+        *,
+        functions: pd.DataFrame | None = None,
+        horizon_s: float | None = None,
+    ) -> Trace:
+        """A trace from three columns of equal length, in any order of arrival.
+
+        Args:
+            function: int indices into `functions`, or names (then matched with ``functions.name``, or, without a table,
+                numbered by first appearance).
+            arrival_s: seconds >= 0.
+            duration_s: seconds >= 0; a scalar serves every call.
+            functions: a row a function; `name` and whatever else is known (see `sim.workload.functions`).
+            horizon_s: the span of the trace; by default its last arrival.
+
+        Raises:
+            TraceError: lengths that differ, NaN, infinities, negative times, unknown functions.
+        """
+        arrival = _times("arrival_s", arrival_s)
+        duration = _times("duration_s", np.broadcast_to(np.asarray(duration_s), arrival.shape)
+                          if np.ndim(duration_s) == 0 else duration_s)  # fmt: skip
+        index, table = _match_functions(np.asarray(function), functions)
+        if not index.shape == arrival.shape == duration.shape:
+            raise TraceError(
+                f"function, arrival_s and duration_s have {index.size}, {arrival.size} and {duration.size} entries;"
+                " they must be equally long"
+            )
+        last = float(arrival.max()) if arrival.size else 0.0
+        horizon = last if horizon_s is None else float(horizon_s)
+        if not 0 <= horizon < np.inf:
+            raise TraceError(f"horizon_s must be a finite number >= 0, not {horizon}")
+        if np.any(arrival[1:] < arrival[:-1]):
+            order = np.argsort(arrival, kind="stable")
+            index, arrival, duration = index[order], arrival[order], duration[order]
+        return cls(index, arrival, duration, table, horizon)
+
+    def __len__(self) -> int:
+        return self.function.size
+
+    def __repr__(self) -> str:
+        return f"<Trace: {len(self):,} calls of {len(self.functions):,} functions over {self.horizon_s:,.0f} s>"
+
+    @property
+    def calls_per_function(self) -> npt.NDArray[np.int64]:
+        """int64[F]: the number of calls of each function."""
+        return np.bincount(self.function, minlength=len(self.functions)).astype(np.int64)
+
+    def function_keys(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """The functions' 128-bit keys as two uint64[F] (high, low), from owner, app and name."""
+        table = self.functions
+        return function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
+
+    def slice(
+        self,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        functions: Sequence[int] | Sequence[str] | npt.NDArray[Any] | None = None,
+    ) -> Trace:
+        """The calls that arrive in [start_s, end_s) of the given functions, as a recorded trace of its own.
+
+        Time is counted from `start_s` anew. Without `end_s` the slice runs to the end, the last arrival included. The
+        function table holds the functions chosen, in the order given; a slice has no counts and is not redrawn.
+
+        Args:
+            functions: indices, or names; all of them by default.
+
+        Raises:
+            TraceError: an empty or reversed span, unknown functions.
+        """
+        stop = self.horizon_s if end_s is None else float(end_s)
+        if not 0 <= start_s <= stop or (start_s == stop and end_s is not None):
+            raise TraceError(f"cannot slice from {start_s} s to {stop} s")
+        first = int(np.searchsorted(self.arrival_s, start_s, "left"))
+        last = len(self) if end_s is None else int(np.searchsorted(self.arrival_s, stop, "left"))
+        rows: Any = slice(first, last)
+        function, table = self.function[rows], self.functions
+        if functions is not None:
+            chosen = self._indices(np.asarray(functions))
+            number = np.full(len(table), -1, np.int32)
+            number[chosen] = np.arange(chosen.size, dtype=np.int32)
+            kept = number[function] >= 0
+            rows = first + np.flatnonzero(kept)
+            function = number[function[kept]]
+            table = table.iloc[chosen].reset_index(drop=True)
+        return replace(
+            self,
+            function=function.copy(),
+            arrival_s=self.arrival_s[rows] - start_s,
+            duration_s=self.duration_s[rows].copy(),
+            functions=table,
+            horizon_s=min(stop, self.horizon_s) - start_s,
+            counts=None,
+        )
+
+    def _indices(self, chosen: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        index, _ = _match_functions(chosen, self.functions)
+        if np.unique(index).size != index.size:
+            raise TraceError("a function is chosen twice")
+        return index.astype(np.int64)
+
+    def draw(self, replication: int) -> Trace:
+        """The trace of another replication: arrivals and durations made anew from the counts.
+
+        A recorded trace is the same in every replication, and so is one whose recipe draws nothing at random.
+        """
+        return self if self.counts is None else self.counts.draw(replication, self.about)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether `draw` can give two different traces."""
+        return self.counts is not None and self.counts.recipe.is_random
+
+    def content_hash(self) -> str:
+        """A hash of all that a simulation sees: columns, function table and horizon."""
+        digest = hashlib.blake2b(digest_size=16)
+        for column in (self.function, self.arrival_s, self.duration_s):
+            digest.update(np.ascontiguousarray(column).data)
+        digest.update(self.functions.to_csv(index=False).encode())
+        digest.update(repr(self.horizon_s).encode())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the canonical Parquet form, a folder (see `sim.workload.canonical`); returns its path."""
+        return save_trace(self, Path(path))
+
+
+def _times(name: str, values: npt.ArrayLike) -> FloatArray:
+    try:
+        column = np.array(values, np.float64, ndmin=1)
+    except (TypeError, ValueError) as error:
+        raise TraceError(f"not numbers: {error}", column=name) from None
+    if column.ndim != 1:
+        raise TraceError(f"must be one-dimensional, not of shape {column.shape}", column=name)
+    bad = ~(np.isfinite(column) & (column >= 0))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise TraceError(f"must be a finite number of seconds >= 0, not {column[row]}", row=row, column=name)
+    return column
+
+
+def _match_functions(given: npt.NDArray[Any], table: pd.DataFrame | None) -> tuple[IntArray, pd.DataFrame]:
+    """Indices and complete table for functions given by number or by name."""
+    if given.ndim != 1:
+        raise TraceError(f"must be one-dimensional, not of shape {given.shape}", column="function")
+    if given.size == 0:
+        given = given.astype(np.int64)
+    if np.issubdtype(given.dtype, np.integer):
+        count = len(table) if table is not None else int(given.max()) + 1 if given.size else 0
+        bad = (given < 0) | (given >= count)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise TraceError(f"there is no function {given[row]} among {count}", row=row, column="function")
+        if table is None:
+            table = pd.DataFrame({"name": [str(i) for i in range(count)]})
+        return given.astype(np.int32), function_table(table)
+    names = given.astype(str)
+    if table is None:
+        codes, unique = pd.factorize(names)
+        return codes.astype(np.int32), function_table(pd.DataFrame({"name": unique}))
+    complete = function_table(table)
+    lookup = pd.Index(complete["name"])
+    if not lookup.is_unique:
+        raise TraceError("names occur in several apps: give indices instead", column="function")
+    codes = lookup.get_indexer(pd.Index(names))
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise TraceError(f"the table of functions has no {names[row]!r}", row=row, column="function")
+    return codes.astype(np.int32), complete

@@ -1,0 +1,35 @@
+"""What every test may use, and how hypothesis and matplotlib behave here."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+IN_CI = os.environ.get("CI") == "true"
+
+# Read when matplotlib is first imported, by subprocesses too: no test opens a window.
+os.environ["MPLBACKEND"] = "Agg"
+
+# No deadline: the first example pays for imports. In CI the same examples each time, so that red means a change.
+settings.register_profile("default", max_examples=50, deadline=None, derandomize=IN_CI)
+settings.load_profile("default")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real traces and measurements beside the project."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    if not folder.is_dir():
+        missing = "../shared is not there: the traces and measurements it holds are not part of the project"
+        if IN_CI:
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return folder
