@@ -1,1 +1,26 @@
 """keepwarm: a discrete-event simulator for FaaS scheduling research."""
+
+from sim import policies
+from sim.api import compare, simulate
+from sim.config import load_platform, load_pricing, load_provider
+from sim.core.errors import ConfigError, KeepwarmError, PolicyError, TraceError
+from sim.platform.platform import Platform
+from sim.results.result import Result
+from sim.workload import Trace, load_trace
+
+__all__ = [
+    "ConfigError",
+    "KeepwarmError",
+    "Platform",
+    "PolicyError",
+    "Result",
+    "Trace",
+    "TraceError",
+    "compare",
+    "load_platform",
+    "load_pricing",
+    "load_provider",
+    "load_trace",
+    "policies",
+    "simulate",
+]

@@ -68,6 +68,7 @@ class Constant(Distribution):
         _require(0 <= self.value < np.inf, f"value must be a finite number >= 0, not {self.value}")
 
     def quantile(self, p: FloatArray) -> FloatArray:
+        """`value` everywhere."""
         return np.full(p.shape, float(self.value))
 
 
@@ -88,6 +89,7 @@ class LogNormal(Distribution):
         return float(np.log(self.p99 / self.median) / stats.norm.ppf(0.99))
 
     def quantile(self, p: FloatArray) -> FloatArray:
+        """Exp of the normal quantile."""
         return np.asarray(self.median * np.exp(self.sigma * stats.norm.ppf(p)), np.float64)
 
 
@@ -101,6 +103,7 @@ class Exponential(Distribution):
         _require(0 < self.mean < np.inf, f"mean must be a finite number > 0, not {self.mean}")
 
     def quantile(self, p: FloatArray) -> FloatArray:
+        """-mean ln(1 - p)."""
         return np.asarray(-self.mean * np.log1p(-p), np.float64)
 
 
@@ -113,11 +116,14 @@ class Quantiles(Distribution):
 
     def __post_init__(self) -> None:
         p, v = np.asarray(self.probabilities, float), np.asarray(self.values, float)
-        _require(p.shape == v.shape and p.size >= 2, "probabilities and values must be lists of equal length, 2 or more")
+        _require(
+            p.shape == v.shape and p.size >= 2, "probabilities and values must be lists of equal length, 2 or more"
+        )
         _require(p[0] == 0 and p[-1] == 1, "probabilities must run from 0 to 1")
         _require(bool(np.all(np.diff(p) > 0)), "probabilities must rise")
         _require(bool(np.all(np.isfinite(v)) and v[0] >= 0), "values must be finite and >= 0")
         _require(bool(np.all(np.diff(v) >= 0)), "values must not fall")
 
     def quantile(self, p: FloatArray) -> FloatArray:
+        """Straight lines between the points."""
         return np.interp(p, self.probabilities, self.values)

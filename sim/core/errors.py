@@ -14,9 +14,7 @@ class ConfigError(KeepwarmError):
 class TraceError(KeepwarmError):
     """A trace cannot be read, or what it says is impossible."""
 
-    def __init__(
-        self, message: str, *, file: object = None, row: int | None = None, column: object = None
-    ) -> None:
+    def __init__(self, message: str, *, file: object = None, row: int | None = None, column: object = None) -> None:
         where = [str(file)] if file is not None else []
         if row is not None:
             where.append(f"row {row}")

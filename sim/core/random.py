@@ -11,12 +11,13 @@ Every function here works on Python integers and on numpy ``uint64`` arrays alik
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 UInt = TypeVar("UInt", int, "npt.NDArray[np.uint64]")
+"""64 bits: a Python integer, or an array of them."""
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -27,9 +28,10 @@ _TO_UNIT = 2.0**-53
 
 def mix64(z: UInt) -> UInt:
     """Scramble 64 bits into 64 bits, one to one (SplitMix64's finaliser)."""
-    z = ((z ^ (z >> 30)) * _MIX_1) & _MASK
-    z = ((z ^ (z >> 27)) * _MIX_2) & _MASK
-    return z ^ (z >> 31)
+    mixed: Any = z  # numpy's stubs do not know that uint64 with a Python integer stays uint64
+    mixed = ((mixed ^ (mixed >> 30)) * _MIX_1) & _MASK
+    mixed = ((mixed ^ (mixed >> 27)) * _MIX_2) & _MASK
+    return cast(UInt, mixed ^ (mixed >> 31))
 
 
 def purpose_id(purpose: str) -> int:
@@ -44,13 +46,16 @@ def stream(seed: int, replication: int, purpose: str, key_high: UInt, key_low: U
         seed: the run's seed, any integer (taken modulo 2**64).
         replication: number of the replication, from 0.
         purpose: what is drawn.
-        key_high, key_low: the two halves of the function's 128-bit key (see `function_keys`).
+        key_high: one half of the function's 128-bit key (see `function_keys`).
+        key_low: the other half.
     """
     state = mix64((seed + _GOLDEN) & _MASK)
     state = mix64(((state ^ (replication & _MASK)) + _GOLDEN) & _MASK)
     state = mix64(((state ^ purpose_id(purpose)) + _GOLDEN) & _MASK)
-    mixed = mix64(((key_high ^ state) + _GOLDEN) & _MASK)
-    return mix64(((mixed ^ key_low) + _GOLDEN) & _MASK)
+    high: Any = key_high
+    low: Any = key_low
+    mixed = mix64(((high ^ state) + _GOLDEN) & _MASK)
+    return cast(UInt, mix64(((mixed ^ low) + _GOLDEN) & _MASK))
 
 
 def uniform(key: int, index: int) -> float:
@@ -58,9 +63,7 @@ def uniform(key: int, index: int) -> float:
     return (mix64((key + (index + 1) * _GOLDEN) & _MASK) >> 11) * _TO_UNIT
 
 
-def uniforms(
-    key: npt.NDArray[np.uint64] | np.uint64, index: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.float64]:
+def uniforms(key: npt.NDArray[np.uint64] | np.uint64, index: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
     """`uniform` for arrays that broadcast together; `index` counts from 0."""
     state = np.asarray(key, np.uint64) + (index.astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
     return (mix64(state) >> np.uint64(11)).astype(np.float64) * _TO_UNIT

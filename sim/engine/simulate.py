@@ -9,6 +9,7 @@ from typing import Final
 from sim.core.errors import ConfigError
 from sim.engine import reference
 from sim.platform.platform import Platform
+from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive
 from sim.results import metrics
 from sim.results.columns import Columns
@@ -33,6 +34,7 @@ def simulate(
     record: bool = True,
     warm_up_s: float = 0.0,
     horizon_s: float | None = None,
+    on_progress: Progress = lambda _: None,
 ) -> Result:
     """Run `policy` on `platform` with the calls of `trace`; see `sim.simulate` for the arguments.
 
@@ -43,7 +45,9 @@ def simulate(
     if engine not in ENGINES:
         raise ConfigError(f"there is no engine {engine!r}; there is {sorted(ENGINES)}")
     span = _span(trace, warm_up_s, horizon_s)
-    columns = ENGINES[engine](trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication)
+    columns = ENGINES[engine](
+        trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication, on_progress=on_progress
+    )
     rows = columns.requests.function.size
     table = metrics.per_function(columns, trace.duration_s[:rows], trace.functions, span, price)
     return Result(

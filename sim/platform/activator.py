@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from heapq import heappush
-from typing import Protocol
 
 import numpy as np
 
@@ -18,11 +18,8 @@ from sim.platform.registry import Registry
 from sim.platform.startup import StartDraws
 from sim.results.columns import Starts
 
-
-class PoolMaker(Protocol):
-    """Makes the pool of a function when its first instance starts."""
-
-    def __call__(self, function: int) -> InstancePool: ...
+PoolMaker = Callable[[int], InstancePool]
+"""Makes the pool of a function when its first instance starts."""
 
 
 class Activator:
@@ -53,7 +50,7 @@ class Activator:
         pool = self._pools.get(function)
         if pool is None:
             pool = self._pools[function] = self._make_pool(function)
-        instance = Instance(self._calendar, self._ledger, function, row, self._max_lifetime_s)
+        instance = Instance(self._calendar, self._ledger, pool, function, row, self._max_lifetime_s)
         phases_s = self._draws.draw(function, k)
         self._code_store.fetch(self._link[function])
         self._start_rows.append(row)

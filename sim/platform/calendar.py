@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, cast
 
 from simpy import Environment
 from simpy.events import NORMAL, Event
@@ -20,9 +20,10 @@ class Calendar(Environment):
 
     def __init__(self) -> None:
         super().__init__(0.0)
-        self.queue: list[tuple[float, int, int, Event]] = self._queue  # type: ignore[assignment]
+        self.queue = cast("list[tuple[float, int, int, Event]]", self._queue)
 
-    def schedule(self, event: Event, priority: int = NORMAL, delay: float = 0) -> None:  # type: ignore[override]
+    def schedule(self, event: Event, priority: int = NORMAL, delay: float = 0) -> None:
+        """As SimPy's: `delay` from now, among the ticks."""
         kind = TICK if priority == NORMAL else IMMEDIATE
         heappush(self.queue, (self._now + delay, kind, next(self._eid), event))
 

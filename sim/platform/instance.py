@@ -12,6 +12,7 @@ from sim.platform.calendar import Calendar, Recurring
 
 if TYPE_CHECKING:
     from sim.platform.ledger import Ledger
+    from sim.platform.pool import InstancePool
 
 STARTING, BUSY, IDLE, TERMINATED = range(4)
 STATES: Final = ("STARTING", "BUSY", "IDLE", "TERMINATED")
@@ -30,8 +31,11 @@ class Instance(Recurring):
         alarm_s: when its pending alarm rings (infinity: none is pending).
     """
 
-    def __init__(self, calendar: Calendar, ledger: Ledger, function: int, number: int, max_lifetime_s: float) -> None:
+    def __init__(
+        self, calendar: Calendar, ledger: Ledger, pool: InstancePool, function: int, number: int, max_lifetime_s: float
+    ) -> None:
         super().__init__(calendar)
+        self.pool = pool
         self.number = number
         self.state = STARTING
         self.row = number

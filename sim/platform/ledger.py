@@ -7,7 +7,7 @@ from math import inf, nan
 
 import numpy as np
 
-from sim.results.columns import COLD, NO_INSTANCE, OK, UNENDED, WARM, Instances, Requests
+from sim.results.columns import COLD, NO_INSTANCE, UNENDED, WARM, Instances, Requests
 from sim.workload.trace import Trace
 
 

@@ -25,6 +25,7 @@ class Span:
 
     @property
     def length_s(self) -> float:
+        """Seconds."""
         return self.end_s - self.start_s
 
     def overlap_s(self, begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
@@ -78,7 +79,7 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
     requests, instances = columns.requests, columns.instances
 
     def total(function: npt.NDArray[np.int32], begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
-        return np.bincount(function, weights=span.overlap_s(begin_s, end_s), minlength=size)
+        return np.bincount(function, weights=span.overlap_s(begin_s, end_s), minlength=size).astype(np.float64)
 
     return {
         "starting_s": total(instances.function, instances.created_s, instances.ready_s),
@@ -98,10 +99,7 @@ def charges_usd(
     """What the user pays for each counted call, in USD."""
     requests, starts = columns.requests, columns.starts
     start_up_s = np.zeros(requests.function.size)
-    total = np.zeros(starts.row.size)
-    for phase in starts.phase_s.T:
-        total += phase
-    start_up_s[starts.row] = total
+    start_up_s[starts.row] = price.billed_start_up_s(starts.phases, starts.phase_s)
     charge = price.charge_usd(service_s[counted], start_up_s[counted], memory_mb[requests.function[counted]])
     return np.where(requests.start_kind[counted] == NOT_STARTED, 0.0, charge)
 

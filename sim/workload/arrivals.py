@@ -10,6 +10,7 @@ Minutes are numbered from the first one selected. No arrival ever reaches the ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -18,25 +19,30 @@ from scipy.stats import poisson
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Uniforms = Callable[[], FloatArray]
+"""Gives each call its uniform in [0, 1); not called where nothing is random."""
 
 MINUTE_S: Final = 60.0
-KINDS: Final = ("even", "uniform", "poisson")
 
 
-def even(minute: IntArray, number: IntArray, count: IntArray) -> FloatArray:
-    """Seconds at which calls `number` (from 0) of `count` in each `minute` arrive, evenly spread; elementwise."""
+def even(minute: IntArray, number: IntArray, count: IntArray, _uniforms: Uniforms) -> FloatArray:
+    """Seconds of calls `number` (from 0) of `count`, evenly spread over their `minute`; elementwise."""
     return np.asarray(MINUTE_S * minute + MINUTE_S * (number + 0.5) / count, np.float64)
 
 
-def scattered(minute: IntArray, u: FloatArray) -> FloatArray:
-    """Seconds at which calls with uniforms `u` in [0, 1) arrive in each `minute`; elementwise.
+def scattered(minute: IntArray, _number: IntArray, _count: IntArray, uniforms: Uniforms) -> FloatArray:
+    """Seconds of calls that lie anywhere in their `minute`, each where its own uniform says; elementwise.
 
     Rounding may carry ``60.0*m + 60.0*u`` to the next minute: it is then the last instant before.
     """
     latest = np.nextafter(MINUTE_S * (minute + 1), 0.0)
-    return np.minimum(MINUTE_S * minute + MINUTE_S * u, latest)
+    return np.asarray(np.minimum(MINUTE_S * minute + MINUTE_S * uniforms(), latest), np.float64)
 
 
 def drawn_counts(mean_count: IntArray, u: FloatArray) -> IntArray:
     """Poisson counts of the given means, by inverse CDF at uniforms in [0, 1); elementwise int64."""
-    return np.maximum(poisson.ppf(u, mean_count), 0).astype(np.int64)  # ppf(0) is -1
+    return np.asarray(np.maximum(poisson.ppf(u, mean_count), 0), np.int64)  # ppf(0) is -1
+
+
+KINDS: Final = {"even": even, "uniform": scattered, "poisson": scattered}
+"""How calls are placed, by name; with `poisson` their number is drawn first."""

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -159,7 +158,7 @@ def _write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
     functions and durations, and a strong zstd over plain values for arrivals, which hardly ever repeat.
     """
     kinds = schema(file)
-    arrays = [pa.array(_plain(columns[field.name]), field.type) for field in kinds]
+    arrays = [pa.array(np.asarray(columns[field.name]), field.type) for field in kinds]
     pq.write_table(
         pa.Table.from_arrays(arrays, schema=kinds),
         folder / file,
@@ -169,7 +168,3 @@ def _write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
         use_dictionary=[name for name in kinds.names if name != "arrival_s"],
         row_group_size=1 << 20,
     )
-
-
-def _plain(values: Any) -> Any:
-    return np.asarray(values, object) if isinstance(values, pd.Series) and values.dtype == object else np.asarray(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -14,11 +14,12 @@ import pandas as pd
 from sim.core.errors import TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import arrivals
-from sim.workload.durations import MODELS, DurationStatistics
+from sim.workload.durations import MODELS, PROBABILITIES, DurationStatistics
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Calls = tuple[npt.NDArray[np.int32], FloatArray, FloatArray]
 
 BATCH_CALLS: Final = 1 << 17
 """Calls made at a time: whole minutes, so that sorting stays inside a batch and its scratch memory small."""
@@ -43,7 +44,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for role, name, known in (("arrivals", self.arrivals, arrivals.KINDS), ("durations", self.durations, MODELS)):
-            if name not in known:
+            if name not in list(known):
                 raise TraceError(f"{role} must be one of {list(known)}, not {name!r}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise TraceError(f"seed must be a whole number, not {self.seed!r}")
@@ -110,22 +111,17 @@ class CountSource:
         count = self._drawn_counts(replication)
         calls = int(count.sum())
         function, arrival, duration = np.empty(calls, np.int32), np.empty(calls), np.empty(calls)
-        start = 0
+        place, last = self._maker(replication), 0
         for cells in self._batches(count):
-            made = self._make(cells, count[cells], replication)
-            end = start + made[0].size
-            function[start:end], arrival[start:end], duration[start:end] = made
-            start = end
+            part = slice(last, last + int(count[cells].sum()))
+            function[part], arrival[part], duration[part] = place(cells, count[cells])
+            last = part.stop
         return Trace(function, arrival, duration, self.functions, self.horizon_s, self, about)
 
     def _streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
-        high, low = self._keys
-        return stream(self.recipe.seed, replication, purpose, high, low)
-
-    @cached_property
-    def _keys(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         table = self.functions
-        return function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
+        high, low = function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
+        return stream(self.recipe.seed, replication, purpose, high, low)
 
     def _drawn_counts(self, replication: int) -> IntArray:
         if self.recipe.arrivals != "poisson":
@@ -144,21 +140,37 @@ class CountSource:
             yield slice(int(cell[first]), int(cell[last]))
             first = last
 
-    def _make(self, cells: slice, count: IntArray, replication: int) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
-        row = np.repeat(np.arange(count.size), count)
-        number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
-        function, minute = self.function[cells][row], self.minute[cells][row].astype(np.int64)
-        index = (self.labels[minute] << np.uint64(32)) + number.astype(np.uint64)
-        if self.recipe.arrivals == "even":
-            arrival = arrivals.even(minute, number, count[row])
-        else:
-            arrival = arrivals.scattered(minute, self._uniforms("arrivals", replication, function, index))
-        order = np.argsort(arrival, kind="stable")
-        if self.recipe.durations == "mean":
-            return function[order], arrival[order], self._model(function[order], arrival)
-        u = self._uniforms("durations", replication, function, index)
-        return function[order], arrival[order], self._model(function, u)[order]
+    def _maker(self, replication: int) -> Callable[[slice, IntArray], Calls]:
+        """What makes the calls of a run of cells that are whole minutes."""
+        placement, model = arrivals.KINDS[self.recipe.arrivals], MODELS[self.recipe.durations](self.durations)
+        arrival_keys, duration_keys = (self._streams(replication, purpose) for purpose in ("arrivals", "durations"))
 
-    @cached_property
-    def _model(self) -> Any:
-        return MODELS[self.recipe.durations](self.durations)
+        def make(cells: slice, count: IntArray) -> Calls:
+            row = np.repeat(np.arange(count.size), count)
+            number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
+            function, minute = self.function[cells][row], self.minute[cells][row].astype(np.int64)
+            index = (self.labels[minute] << np.uint64(32)) + number.astype(np.uint64)
+            arrival = placement(minute, number, count[row], lambda: uniforms(arrival_keys[function], index))
+            duration = model(function, lambda: uniforms(duration_keys[function], index))
+            order = np.argsort(arrival, kind="stable")
+            return function[order], arrival[order], duration[order]
+
+        return make
+
+
+def _check(source: CountSource) -> None:
+    """What a reader of files must have made sure of: cells in range, not empty, in order, none twice."""
+    cells, functions = source.count.size, len(source.functions)
+    if not source.function.shape == source.minute.shape == source.count.shape == (cells,):
+        raise TraceError("function, minute and count must be equally long")
+    if source.durations.quantiles_s.shape != (functions, len(PROBABILITIES)):
+        raise TraceError(f"duration statistics are not of {functions} functions")
+    in_range = (source.function >= 0) & (source.function < functions)
+    in_range &= (source.minute >= 0) & (source.minute < source.minutes) & (source.count > 0)
+    if not in_range.all():
+        row = int(np.argmin(in_range))
+        raise TraceError("a cell names no function or minute, or has no calls", row=row)
+    place = source.minute.astype(np.int64) * functions + source.function
+    rises = place[1:] > place[:-1]
+    if not rises.all():
+        raise TraceError("cells must ascend by minute, then function", row=int(np.argmin(rises)) + 1)

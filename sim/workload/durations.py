@@ -26,8 +26,9 @@ from sim.workload.canonical import PERCENTS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
-Model = Callable[[IntArray, FloatArray], FloatArray]
-"""Durations in seconds of calls, given each call's function and its uniform in [0, 1)."""
+Uniforms = Callable[[], FloatArray]
+Model = Callable[[IntArray, Uniforms], FloatArray]
+"""Durations in seconds of calls, given each call's function and what would give its uniform in [0, 1)."""
 
 PROBABILITIES: Final = tuple(percent / 100 for percent in PERCENTS)
 _INNER: Final = slice(1, -1)
@@ -54,7 +55,7 @@ class DurationStatistics:
 
 def mean(statistics: DurationStatistics) -> Model:
     """Every call of a function takes its average."""
-    return lambda function, u: statistics.average_s[function]
+    return lambda function, _uniforms: statistics.average_s[function]
 
 
 def percentiles(statistics: DurationStatistics) -> Model:
@@ -62,7 +63,8 @@ def percentiles(statistics: DurationStatistics) -> Model:
     points = np.array(PROBABILITIES)
     width, quantiles = np.diff(points), statistics.quantiles_s
 
-    def draw(function: IntArray, u: FloatArray) -> FloatArray:
+    def draw(function: IntArray, uniforms: Uniforms) -> FloatArray:
+        u = uniforms()
         cell = np.searchsorted(points, u, "right") - 1
         low = quantiles[function, cell]
         return np.asarray(low + (quantiles[function, cell + 1] - low) * ((u - points[cell]) / width[cell]))
@@ -74,8 +76,8 @@ def lognormal(statistics: DurationStatistics) -> Model:
     """Log-normal fitted to the function's five inner quantiles (see the module)."""
     mu, sigma, constant = fit_lognormal(statistics)
 
-    def draw(function: IntArray, u: FloatArray) -> FloatArray:
-        z = ndtri(np.maximum(u, _SMALLEST_U))
+    def draw(function: IntArray, uniforms: Uniforms) -> FloatArray:
+        z = ndtri(np.maximum(uniforms(), _SMALLEST_U))
         fixed = constant[function]
         return np.where(np.isnan(fixed), np.exp(mu[function] + sigma[function] * z), fixed)
 

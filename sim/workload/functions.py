@@ -73,16 +73,19 @@ def _typed(column: str, values: Any, rows: int) -> pd.Series:
             return series.astype(str).astype(object)
         if column == "concurrency":
             whole = series.astype(np.float64)
-            if not (whole == np.floor(whole)).all():
-                raise ValueError("not a whole number")
+            _require(bool((whole == np.floor(whole)).all()), "not a whole number")
             return whole.astype(np.int64)
         if column == "vpc":
-            if not series.isin([True, False]).all():
-                raise ValueError("neither true nor false")
+            _require(bool(series.isin([True, False]).all()), "neither true nor false")
             return series.astype(bool)
         return series.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise TraceError(str(error), file="functions", column=column) from None
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
 
 
 def _check(table: pd.DataFrame) -> None:

@@ -119,6 +119,8 @@ class Trace:
         function table holds the functions chosen, in the order given; a slice has no counts and is not redrawn.
 
         Args:
+            start_s: of the span, in seconds of this trace.
+            end_s: of the span, itself outside.
             functions: indices, or names; all of them by default.
 
         Raises:
@@ -160,7 +162,10 @@ class Trace:
 
         A recorded trace is the same in every replication, and so is one whose recipe draws nothing at random.
         """
-        return self if self.counts is None else self.counts.draw(replication, self.about)
+        if self.counts is None or not self.is_random:
+            return self
+        made = self.counts.draw(replication, self.about)
+        return replace(made, functions=self.functions, horizon_s=self.horizon_s)  # both may have been replaced here
 
     @property
     def is_random(self) -> bool:
@@ -183,7 +188,7 @@ class Trace:
 
 def _times(name: str, values: npt.ArrayLike) -> FloatArray:
     try:
-        column = np.array(values, np.float64, ndmin=1)
+        column = np.array(values, np.float64, ndmin=1) + 0.0  # one zero only: -0.0 would hash apart
     except (TypeError, ValueError) as error:
         raise TraceError(f"not numbers: {error}", column=name) from None
     if column.ndim != 1:
@@ -210,6 +215,8 @@ def _match_functions(given: npt.NDArray[Any], table: pd.DataFrame | None) -> tup
         if table is None:
             table = pd.DataFrame({"name": [str(i) for i in range(count)]})
         return given.astype(np.int32), function_table(table)
+    if given.dtype.kind not in "OUT" or pd.isna(given).any():
+        raise TraceError(f"must be whole numbers or names, all there, not {given.dtype}", column="function")
     names = given.astype(str)
     if table is None:
         codes, unique = pd.factorize(names)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -115,9 +115,10 @@ class PhasedStart(StartModel):
     phases: Mapping[str, PhaseLike]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.phases, Mapping) or not len(self.phases):
-            raise ConfigError(f"phases must be a mapping of names to phases, not {self.phases!r}")
-        for name, phase in self.phases.items():
+        given: Any = self.phases
+        if not isinstance(given, Mapping) or not given:
+            raise ConfigError(f"phases must be a mapping of names to phases, not {given!r}")
+        for name, phase in given.items():
             if name not in PHASES:
                 raise ConfigError(f"unknown start phase {name!r}; a start has {', '.join(PHASES)}")
             try:

@@ -157,7 +157,8 @@ class PerMemoryMb(_Leaf):
         return as_distribution(self.s_mb)
 
     def _factor(self, functions: pd.DataFrame) -> FloatArray:
-        return 1.0 / np.minimum(_column(functions, "memory_mb").to_numpy(np.float64), self.up_to_mb)
+        memory_mb: FloatArray = _column(functions, "memory_mb").to_numpy(np.float64)
+        return 1.0 / np.minimum(memory_mb, self.up_to_mb)
 
 
 @dataclass(frozen=True)
@@ -178,10 +179,11 @@ class Choose(Phase):
     def __post_init__(self) -> None:
         if self.column not in CHOICES:
             raise ConfigError(f"cannot choose by {self.column!r}; choose by one of {', '.join(CHOICES)}")
-        if not isinstance(self.cases, Mapping):
-            raise ConfigError(f"the cases of {self.column} must be a mapping of values to phases, not {self.cases!r}")
+        given: Any = self.cases
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"the cases of {self.column} must be a mapping of values to phases, not {given!r}")
         seen: set[str] = set()
-        for key, case in self.cases.items():
+        for key, case in given.items():
             values = _values(key)
             if twice := seen & values:
                 raise ConfigError(f"{self.column} {', '.join(sorted(twice))}: two cases for one value")
@@ -221,9 +223,10 @@ class Sum(Phase):
     parts: Sequence[PhaseLike]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.parts, list | tuple) or not self.parts:
-            raise ConfigError(f"parts must be a list of phases, not {self.parts!r}")
-        for number, part in enumerate(self.parts):
+        given: Any = self.parts
+        if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+            raise ConfigError(f"parts must be a list of phases, not {given!r}")
+        for number, part in enumerate(given):
             _about(f"part {number}", part)
 
     def resolve(self, functions: pd.DataFrame) -> Affine:

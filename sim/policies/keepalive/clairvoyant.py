@@ -36,6 +36,7 @@ class Clairvoyant(KeepAlive):
         require_seconds(self, start_worth_s=self.start_worth_s)
 
     def windows_s(self, future: Trace | None) -> FloatArray:
+        """For each call, `start_worth_s` or 0, from one pass over each function's calls."""
         if future is None:
             raise TypeError("Clairvoyant needs the trace")
         windows = np.zeros(len(future))

@@ -22,5 +22,6 @@ class FixedWindow(KeepAlive):
     def __post_init__(self) -> None:
         require_seconds(self, window_s=self.window_s)
 
-    def windows_s(self, future: Trace | None) -> float:  # noqa: ARG002 - the role's signature
+    def windows_s(self, future: Trace | None) -> float:
+        """The parameter."""
         return float(self.window_s)

@@ -13,5 +13,6 @@ from sim.workload.trace import Trace
 class KeepForever(KeepAlive):
     """Never reclaim an idle instance; the "no unloading" policy of Shahrad et al. (USENIX ATC 2020, section 5)."""
 
-    def windows_s(self, future: Trace | None) -> float:  # noqa: ARG002 - the role's signature
+    def windows_s(self, future: Trace | None) -> float:
+        """Infinity."""
         return math.inf

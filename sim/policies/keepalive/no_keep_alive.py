@@ -15,5 +15,6 @@ class NoKeepAlive(KeepAlive):
     A call that arrives at the very instant another one ends still finds its instance.
     """
 
-    def windows_s(self, future: Trace | None) -> float:  # noqa: ARG002 - the role's signature
+    def windows_s(self, future: Trace | None) -> float:
+        """Zero."""
         return 0.0

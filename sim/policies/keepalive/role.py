@@ -56,8 +56,8 @@ def checked_windows_s(policy: KeepAlive, trace: Trace) -> float | FloatArray:
     return windows if windows.ndim else float(windows)
 
 
-def require_seconds(owner: object, **parameters: float) -> None:
+def require_seconds(owner: object, **parameters: object) -> None:
     """Refuse parameters that are not a number of seconds >= 0 (infinity is one)."""
     for name, value in parameters.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value >= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not float(value) >= 0:
             raise ConfigError(f"{type(owner).__name__}: {name} must be a number of seconds >= 0, not {value!r}")

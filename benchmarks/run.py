@@ -1,0 +1,138 @@
+"""How fast the reference engine is, as ratios against a bare SimPy loop measured in the same run.
+
+The yardstick makes one process with one timeout a request and nothing else; it says what this machine can do at this
+moment. Every figure is the median of several rounds in which what is compared alternates.
+
+    keepwarm bench [--rounds 5] [--calls 200000] [--trace FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import simpy
+from rich.console import Console
+from rich.table import Table
+
+import sim
+
+WINDOW_S = 600.0
+
+
+def bare_loop(calls: int) -> float:
+    """Seconds for one process with one timeout a request."""
+
+    def request(env: simpy.Environment) -> Iterator[simpy.Event]:
+        yield env.timeout(1.0)
+
+    def source(env: simpy.Environment, gaps: list[float]) -> Iterator[simpy.Event]:
+        for gap in gaps:
+            yield env.timeout(gap)
+            env.process(request(env))
+
+    env = simpy.Environment()
+    env.process(source(env, np.random.default_rng(1).exponential(0.1, calls).tolist()))
+    begin = time.perf_counter()
+    env.run()
+    return time.perf_counter() - begin
+
+
+def poisson(functions: int, calls: int, rate: float, service_s: float) -> sim.Trace:
+    """Equally popular functions, each called `rate` times a second."""
+    rng = np.random.default_rng(2)
+    arrival_s = np.cumsum(rng.exponential(1 / (functions * rate), calls))
+    function = rng.integers(0, functions, calls) if functions > 1 else np.zeros(calls, np.int64)
+    function[:functions] = np.arange(functions)  # each is called at least once
+    return sim.Trace.from_arrays(function, arrival_s, np.full(calls, service_s))
+
+
+def seconds(trace: sim.Trace, window_s: float, platform: sim.Platform) -> tuple[float, float]:
+    """Time and cold-start rate of one run, its recorded result included."""
+    begin = time.perf_counter()
+    result = sim.simulate(trace, sim.policies.FixedWindow(window_s), platform=platform, record=True)
+    return time.perf_counter() - begin, result.summary["cold_start_rate"]
+
+
+def alternate(rounds: int, one: Callable[[], float], other: Callable[[], float]) -> tuple[float, float, float]:
+    """Medians of two timings and of their ratio one / other, measured in turn."""
+    pairs = [(one(), other()) for _ in range(rounds)]
+    return (*(statistics.median(p[i] for p in pairs) for i in (0, 1)), statistics.median(a / b for a, b in pairs))
+
+
+def platform_against_bare(calls: int, rounds: int) -> tuple[str, str, str]:
+    """The full default platform on 100 functions x 0.1 calls/s x 1 s x 10 minutes."""
+    trace, platform = poisson(100, calls, 0.1, 1.0), sim.load_platform("default")
+    bare, full, ratio = alternate(rounds, lambda: bare_loop(calls), lambda: seconds(trace, WINDOW_S, platform)[0])
+    rates = f"{calls / full:,.0f} calls/s against {calls / bare:,.0f}"
+    return "default platform, rate against the bare loop", rates, f"{ratio:.2f} (at least 1.0)"
+
+
+def many_functions(calls: int, rounds: int) -> tuple[str, str, str]:
+    """A call among 10,000 functions against a call of a single one, at the same share of cold starts."""
+    share, rate, service_s = 0.08, 0.01, 0.001
+    platform = sim.load_platform("default")
+
+    def case(functions: int) -> tuple[sim.Trace, float]:
+        first = functions / calls  # cold whatever the window
+        window_s = -np.log((share - first) / (1 - first)) / rate
+        return poisson(functions, calls, rate, service_s), float(window_s)
+
+    many, one = case(10_000), case(1)
+    shares = [seconds(*c, platform)[1] for c in (many, one)]
+    _, _, ratio = alternate(rounds, lambda: seconds(*many, platform)[0], lambda: seconds(*one, platform)[0])
+    return "10,000 functions, cost of a call against 1", f"cold {shares[0]:.1%} and {shares[1]:.1%}", _cost(ratio, 2.5)
+
+
+def many_instances(calls: int, rounds: int) -> tuple[str, str, str]:
+    """A call of a function with 1,000 busy instances against one with 10."""
+    platform = sim.load_platform("default")
+    many, few = poisson(1, calls, 1000.0, 1.0), poisson(1, calls, 10.0, 1.0)
+    shares = [seconds(t, WINDOW_S, platform)[1] for t in (many, few)]
+    one = lambda: seconds(many, WINDOW_S, platform)[0]  # noqa: E731
+    _, _, ratio = alternate(rounds, one, lambda: seconds(few, WINDOW_S, platform)[0])
+    return (
+        "1,000 live instances, cost of a call against 10",
+        f"cold {shares[0]:.1%} and {shares[1]:.1%}",
+        _cost(ratio, 1.5),
+    )
+
+
+def _cost(ratio: float, most: float) -> str:
+    return f"{ratio:.2f} (at most {most})"
+
+
+def peak_memory(folder: str) -> tuple[str, str, str]:
+    """One policy on an Azure 2019 trace, from loading to the recorded result; alone in the process to mean anything."""
+    begin = time.perf_counter()
+    trace = sim.load_trace(folder, format="azure2019")
+    loaded = time.perf_counter()
+    sim.simulate(trace, sim.policies.FixedWindow(WINDOW_S))
+    ended = time.perf_counter()
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    times = f"{len(trace):,} calls: load {loaded - begin:.1f} s, run {ended - loaded:.1f} s"
+    return "peak memory of one policy", times, f"{peak_mb:,.0f} MB"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="keepwarm bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=200_000)
+    parser.add_argument("--trace", help="folder of an Azure 2019 trace: measure time and peak memory on it instead")
+    chosen = parser.parse_args()
+    table = Table("what", "measured", "median ratio")
+    if chosen.trace:
+        table.add_row(*peak_memory(chosen.trace))
+    else:
+        for figure in (platform_against_bare, many_functions, many_instances):
+            table.add_row(*figure(chosen.calls, chosen.rounds))
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+if __name__ == "__main__":
+    main()

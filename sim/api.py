@@ -1,0 +1,111 @@
+"""The public face: what a script or notebook calls, with presets where nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import pandas as pd
+
+from sim.config import load_platform, load_pricing, load_provider
+from sim.engine.simulate import simulate as run_engine
+from sim.experiment.comparison import Setting
+from sim.experiment.comparison import compare as run_comparison
+from sim.platform.platform import Platform
+from sim.policies.keepalive.role import KeepAlive
+from sim.results.pricing import PriceBook, ProviderPrice
+from sim.results.result import Result
+from sim.workload.trace import Trace
+
+# Composing a preset takes as long as simulating 50,000 calls, and what comes out is an immutable value.
+_default_platform = cache(load_platform)
+_default_price = cache(load_pricing)
+_default_provider = cache(load_provider)
+
+
+def simulate(
+    trace: Trace,
+    policy: KeepAlive,
+    platform: Platform | None = None,
+    *,
+    engine: str = "simpy",
+    seed: int = 0,
+    replication: int = 0,
+    record: bool = True,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    price: PriceBook | None = None,
+    provider: ProviderPrice | None = None,
+) -> Result:
+    """Replay a trace under one policy.
+
+    Args:
+        trace: what arrives; its columns are used as they are, `replication` draws only what the platform draws (see
+            `Trace.draw`).
+        policy: how long idle instances stay.
+        platform: what serves; ``load_platform("default")`` by default.
+        engine: ``"simpy"``, the reference.
+        seed: of every random draw.
+        replication: number of the replication, from 0.
+        record: keep a row a call, an instance and a start in the result.
+        warm_up_s: calls that arrive earlier are simulated but not counted, and memory-time is counted from there.
+        horizon_s: end of the measured span; the trace's own by default. Later calls are left out.
+        price: what the user pays; AWS Lambda on x86 by default.
+        provider: what memory costs the provider; EC2 m5 by default.
+
+    Returns:
+        The result: `summary`, `functions`, and, if recorded, `invocations`, `instances` and `starts`.
+
+    Raises:
+        ConfigError: an argument of the wrong type, or a span that makes no sense.
+    """
+    return run_engine(
+        trace, policy, platform if platform is not None else _default_platform(),
+        price=price or _default_price(), provider=provider or _default_provider(), engine=engine, seed=seed,
+        replication=replication, record=record, warm_up_s=warm_up_s, horizon_s=horizon_s,
+    )  # fmt: skip
+
+
+def compare(
+    trace: Trace,
+    policies: Mapping[str, KeepAlive],
+    platform: Platform | None = None,
+    *,
+    engine: str = "simpy",
+    seed: int = 0,
+    replications: int = 1,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    price: PriceBook | None = None,
+    provider: ProviderPrice | None = None,
+) -> pd.DataFrame:
+    """Replay a trace under several policies, with the same arrivals, durations and start draws for each.
+
+    Args:
+        trace: what arrives; drawn anew in every replication if its source is counts.
+        policies: a label and a policy for each row.
+        platform: as for `simulate`, like all that follow but one.
+        engine: the engine.
+        seed: of every random draw.
+        replications: how often what is random is drawn; 95 % intervals need two or more.
+        warm_up_s: start of the measured span.
+        horizon_s: end of the measured span.
+        price: what the user pays.
+        provider: what memory costs the provider.
+
+    Returns:
+        A row a policy: `policy`, `policy_value`, `replications`, every metric (the mean over replications), and
+        ``<metric>_ci95`` half-widths. ``frame.attrs`` says in words what was compared on what.
+    """
+    setting = Setting(
+        platform=platform if platform is not None else _default_platform(),
+        price=price or _default_price(),
+        provider=provider or _default_provider(),
+        engine=engine,
+        seed=seed,
+        warm_up_s=warm_up_s,
+        horizon_s=horizon_s,
+    )
+    compared = run_comparison(trace, policies, setting, replications=replications)
+    compared.frame.attrs.update(compared.notes)
+    return compared.frame

@@ -1,0 +1,156 @@
+"""The command line: ``keepwarm run``, ``keepwarm bench``."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from sim import config
+from sim.core.build import Trust
+from sim.core.errors import ConfigError, KeepwarmError
+from sim.experiment.comparison import BASELINE, Comparison, compare
+from sim.experiment.manifest import manifest
+from sim.experiment.run_folder import write_run
+from sim.report.figures import pareto, save_figure
+from sim.report.progress import progress
+from sim.report.table import comparison_table
+
+USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
+
+  keepwarm run [OVERRIDES]   run a comparison (the same as python -m sim), e.g.
+                             keepwarm run policy='[fixed_1m,fixed_10m]' policies.fixed_10m.window_s=300
+  keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
+  keepwarm bench             how fast this machine simulates, as ratios
+  keepwarm --version
+
+  run takes --trust PACKAGE (or the environment variable KEEPWARM_TRUST) to allow a configuration to name classes of
+  your own package."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, or 2 with one message for what the user can mend."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = words[0] if words else "--help"
+    if command in ("-h", "--help"):
+        Console().print(USAGE, markup=False, highlight=False)
+        return 0
+    if command == "--version":
+        Console().print(f"keepwarm {metadata.version('keepwarm')}", highlight=False)
+        return 0
+    try:
+        if command not in COMMANDS:
+            raise ConfigError(f"there is no command {command!r}; there is {', '.join(COMMANDS)}")
+        COMMANDS[command](words[1:])
+    except KeepwarmError as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\nstopped; nothing was written", highlight=False)
+        return 130
+    return 0
+
+
+def _say(error: KeepwarmError) -> int:
+    Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+    return 2
+
+
+def run(words: Sequence[str]) -> None:
+    """``keepwarm run``: check the configuration, then let Hydra run it, once or as a sweep."""
+    packages, rest = _take_trust(words)
+    trust = config.trusted(packages)
+    parsed = get_args_parser().parse_args(rest)
+    if not (parsed.help or parsed.hydra_help or parsed.version or parsed.shell_completion):
+        config.screen(parsed, trust)
+
+    def job(composed: DictConfig) -> None:
+        try:
+            run_job(composed, trust)
+        except KeepwarmError as error:
+            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+            sys.exit(_say(error))
+
+    sys.argv = ["keepwarm run", *rest]
+    hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(job)()
+
+
+def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    packages, rest, pending = [], [], iter(words)
+    for word in pending:
+        if word == "--trust":
+            packages.append(next(pending, ""))
+        elif word.startswith("--trust="):
+            packages.append(word.removeprefix("--trust="))
+        else:
+            rest.append(word)
+    if "" in packages:
+        raise ConfigError("--trust needs the name of a package")
+    return packages, rest
+
+
+def run_job(composed: DictConfig, trust: Trust) -> None:
+    """One comparison: read, simulate, show, write."""
+    started = datetime.now(UTC)
+    hydra_config = HydraConfig.get()
+    folder = Path(hydra_config.runtime.output_dir)
+    presets = [Path(s.path) for s in hydra_config.runtime.config_sources if s.schema == "file"]
+    values = config.plain(composed)
+    configured = config.build_run(values, presets, trust)
+    console = Console()
+    trace = configured.load_trace()
+    console.print(repr(trace), markup=False, highlight=False)
+    policies = configured.policies
+    runs = configured.replications * (len(policies) + (BASELINE not in policies.values()))
+    with progress(console, runs) as watch:
+        compared = compare(trace, policies, configured.setting, replications=configured.replications, watch=watch)
+    facts = manifest(
+        trace,
+        configured.setting,
+        overrides=hydra_config.overrides.task,
+        replications=int(compared.frame["replications"].max()),
+        started=started,
+        ended=datetime.now(UTC),
+    )
+    save_figure(pareto(compared.frame, compared.notes), folder / "pareto")
+    write_run(folder, compared, config.to_yaml(values), facts)
+    _show(console, compared, folder)
+
+
+def _show(console: Console, compared: Comparison, folder: Path) -> None:
+    console.print(comparison_table(compared.frame, compared.notes))
+    console.print(f"written to {_short(folder)}: {', '.join(sorted(p.name for p in folder.iterdir()))}",
+                  markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+
+
+def _short(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def bench(words: Sequence[str]) -> None:
+    """``keepwarm bench``: the benchmarks, from the package where it is installed, else from the checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "benchmarks" / "run.py"
+    script = inside if inside.is_file() else package.parent / "benchmarks" / "run.py"
+    if not script.is_file():
+        raise ConfigError(f"the benchmarks are not where they belong, at {script}")
+    sys.argv = ["keepwarm bench", *words]
+    runpy.run_path(str(script), run_name="__main__")
+
+
+COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType({"run": run, "bench": bench})

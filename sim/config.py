@@ -1,0 +1,293 @@
+"""The only module that knows Hydra: finds configs, composes them, and builds what they describe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sim.core.build import TARGET, Trust, build, check_arguments, check_type
+from sim.core.errors import ConfigError
+from sim.engine.simulate import ENGINES
+from sim.experiment.comparison import Setting
+from sim.platform.platform import Platform
+from sim.policies.keepalive.role import KeepAlive
+from sim.results.pricing import PriceBook, ProviderPrice
+from sim.workload.load import load_trace
+from sim.workload.trace import Trace
+
+VERSION_BASE: Final = "1.3"
+ROOT: Final = "config"
+TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
+_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine")
+_NUMBERS: Final = {"seed": int, "replications": int, "warm_up_s": float, "horizon_s": float | None}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as configured: everything but the trace is built."""
+
+    workload: Mapping[str, Any]
+    policies: Mapping[str, KeepAlive]
+    setting: Setting
+    replications: int
+
+    def load_trace(self) -> Trace:
+        """Read the workload."""
+        options = dict(self.workload)
+        return load_trace(options.pop("path"), **options)
+
+
+def config_dir() -> Path:
+    """The folder of configs: inside the package where it is installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def trusted(packages: Sequence[str] = ()) -> Trust:
+    """What the user trusts: packages named on the command line or in the environment, never in a config."""
+    named = [*packages, *os.environ.get(TRUST_VARIABLE, "").split(",")]
+    return Trust(tuple(name.strip() for name in named if name.strip()))
+
+
+def load_platform(name: str = "default", **parameters: Any) -> Platform:
+    """The platform of ``configs/platform/<name>.yaml``, with parameters replaced.
+
+    Args:
+        name: a preset: ``default``, ``constant_start``.
+        **parameters: values for the preset's keys, e.g. ``start_s=1.0, max_lifetime_s=7200``.
+
+    Raises:
+        ConfigError: no such preset, an unknown key, a value of the wrong type.
+    """
+    return build(_preset("platform", name, parameters), "platform", Platform, trusted())
+
+
+def load_pricing(name: str = "aws_lambda_x86", **parameters: Any) -> PriceBook:
+    """The user's price book of ``configs/pricing/<name>.yaml``; see `load_platform`."""
+    return build(_preset("pricing", name, parameters), "pricing", PriceBook, trusted())
+
+
+def load_provider(name: str = "provider_ec2_m5", **parameters: Any) -> ProviderPrice:
+    """The provider's prices of ``configs/pricing/<name>.yaml``; see `load_platform`."""
+    return build(_preset("provider", name, parameters, "pricing@provider"), "provider", ProviderPrice, trusted())
+
+
+def _preset(key: str, name: str, parameters: Mapping[str, Any], group: str | None = None) -> dict[str, Any]:
+    node = plain(compose_config([f"{group or key}={name}"]))[key]
+    for parameter, value in parameters.items():
+        if parameter not in node:
+            raise ConfigError(f"{key}.{parameter}: {name} has no such parameter; it has {', '.join(_public(node))}")
+        node[parameter] = value
+    return dict(node)
+
+
+def _public(node: Mapping[str, Any]) -> list[str]:
+    return [key for key in node if key != TARGET]
+
+
+def compose_config(
+    overrides: Sequence[str] = (),
+    *,
+    folder: Path | None = None,
+    name: str = ROOT,
+    extra: Sequence[Path] = (),
+    with_hydra: bool = False,
+) -> DictConfig:
+    """Compose the configuration, inside a running Hydra application too.
+
+    Args:
+        overrides: as on the command line.
+        folder: where the root config lies, if not among ours.
+        name: the root config.
+        extra: folders to search besides.
+        with_hydra: keep Hydra's own node.
+
+    Raises:
+        ConfigError: what Hydra had to say, as one message.
+    """
+    check_overrides(overrides)
+    search = [f"hydra.searchpath=[{','.join(f'file://{path.resolve()}' for path in extra)}]"] if extra else []
+    try:
+        with _hydra(folder or config_dir()):
+            composed = compose(name, overrides=[*overrides, *search], return_hydra_config=with_hydra)
+            _check_choices(name, [*overrides, *search])
+    except (HydraException, OmegaConfBaseException, OSError) as error:
+        raise ConfigError(_tidy(str(error))) from None
+    return composed
+
+
+@contextmanager
+def _hydra(folder: Path) -> Iterator[None]:
+    before = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(folder.resolve()), version_base=VERSION_BASE):
+            yield
+    finally:
+        Singleton.set_state(before)
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Refuse what is easily typed instead of what was meant."""
+    for override in overrides:
+        if found := re.match(r"(\+{0,2})policy\.(\w+)\.(.*)", override):
+            meant = f"{found[1]}policies.{found[2]}.{found[3]}"
+            raise ConfigError(f"{override}: parameters of a policy lie under policies; write {meant}")
+
+
+def _check_choices(name: str, overrides: Sequence[str]) -> None:
+    """Refuse a policy that is named twice: the second would silently be the first."""
+    loader = GlobalHydra.instance().config_loader()
+    defaults = loader.compute_defaults_list(name, list(overrides), RunMode.RUN).defaults
+    chosen = [str(d.config_path).removeprefix("policy/") for d in defaults if str(d.config_path).startswith("policy/")]
+    for policy in chosen:
+        if chosen.count(policy) > 1:
+            raise ConfigError(f"the policy {policy} is named twice")
+
+
+def _tidy(message: str) -> str:
+    """Hydra's message without its search path and links."""
+    kept = message.split("\nConfig search path:", maxsplit=1)[0]
+    kept = re.sub(r"\nSee https?://\S+.*", "", kept)
+    kept = re.sub(r"\nTo append to your config use .*", "; there is no such key", kept)
+    kept = re.sub(r"\n\s*(full_key|object_type|reference_type)[:=].*", "", kept)
+    missing = re.search(r"Could not load '(\w+)/([^']*)'", kept)
+    if missing and (config_dir() / missing[1]).is_dir():
+        there = ", ".join(sorted(path.stem for path in (config_dir() / missing[1]).glob("*.yaml")))
+        return f"there is no {missing[1]} called {missing[2]!r}; there is {there}"
+    return kept.strip()
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The composed configuration as plain values, interpolations resolved."""
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        missing = re.search(r"Missing mandatory value: (\S+)", str(error))
+        if missing:
+            raise ConfigError(f"{missing[1]} must be given, e.g. {missing[1]}=...") from None
+        raise ConfigError(_tidy(str(error))) from None
+
+
+def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) -> Run:
+    """Build what a composed configuration describes; the trace is read later.
+
+    Args:
+        config: plain values, without Hydra's node.
+        presets: folders that hold ``policy/<name>.yaml``, to tell what was changed.
+        trust: which packages classes may come from.
+    """
+    _check_keys(config)
+    policies = {
+        policy_label(name, node, presets): build(node, f"policies.{name}", KeepAlive, trust)  # type: ignore[type-abstract]
+        for name, node in (config.get("policies") or {}).items()
+    }
+    if not policies:
+        raise ConfigError("no policy is named: choose some, e.g. policy='[fixed_1m,fixed_10m]'")
+    workload = config["workload"]
+    check_arguments(load_trace, workload, "workload")
+    setting = Setting(
+        platform=build(config["platform"], "platform", Platform, trust),
+        price=build(config["pricing"], "pricing", PriceBook, trust),
+        provider=build(config["provider"], "provider", ProviderPrice, trust),
+        engine=_engine(config["engine"]),
+        **{key: config[key] for key in ("seed", "warm_up_s", "horizon_s")},
+    )
+    return Run(workload, policies, setting, config["replications"])
+
+
+def _engine(node: Any) -> str:
+    name = node.get("name") if isinstance(node, Mapping) else node
+    if name not in ENGINES:
+        raise ConfigError(f"engine.name: there is no engine {name!r}; there is {', '.join(ENGINES)}")
+    return str(name)
+
+
+def _check_keys(config: Mapping[str, Any]) -> None:
+    for key in config:
+        if key not in _OWN_KEYS and key not in _NUMBERS:
+            raise ConfigError(f"{key}: there is no such key; there is {', '.join((*_OWN_KEYS, *_NUMBERS))}")
+    for key, kind in _NUMBERS.items():
+        check_type(config[key], kind, key)
+    if config["replications"] < 1:
+        raise ConfigError(f"replications: must be 1 or more, not {config['replications']}")
+
+
+def policy_label(name: str, node: Mapping[str, Any], presets: Sequence[Path]) -> str:
+    """The name of a policy's row: that of its preset, with whatever was changed in it."""
+    original = _preset_file(name, presets)
+    changed = {k: v for k, v in node.items() if original.get(k, v) != v or (original and k not in original)}
+    parameters = ", ".join(f"{key}={value}" for key, value in changed.items())
+    return f"{name} ({parameters})" if parameters else name
+
+
+def _preset_file(name: str, presets: Sequence[Path]) -> dict[str, Any]:
+    for folder in presets:
+        path = folder / "policy" / f"{name}.yaml"
+        if path.is_file():
+            loaded = OmegaConf.to_container(OmegaConf.load(path))
+            return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+    return {}
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """A plain configuration as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
+def screen(arguments: argparse.Namespace, trust: Trust) -> None:
+    """Refuse, before Hydra acts on anything, a configuration that is wrong or names what nobody trusts.
+
+    Args:
+        arguments: Hydra's own command line, parsed.
+        trust: which packages classes may come from.
+    """
+    folder = Path(arguments.config_path) if arguments.config_path else None
+    extra = [Path(arguments.config_dir)] if arguments.config_dir else []
+    overrides = _without_sweeps(arguments.overrides) if arguments.multirun else arguments.overrides
+    look = partial(compose_config, folder=folder, name=arguments.config_name or ROOT, extra=extra)
+    composed = look(overrides, with_hydra=True)
+    check_hydra_node(OmegaConf.to_container(composed.hydra, resolve=False), "hydra", trust)
+    if not (arguments.cfg or arguments.info):
+        build_run(plain(look(overrides)), [*extra, folder or config_dir()], trust)
+
+
+def _without_sweeps(overrides: Sequence[str]) -> list[str]:
+    """The first job of a sweep."""
+    first = []
+    for override, parsed in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
+        sweeps = parsed.is_sweep_override() and not parsed.key_or_group.startswith("hydra.")
+        key = override.split("=", 1)[0]
+        first.append(f"{key}={next(iter(parsed.sweep_string_iterator()))}" if sweeps else override)
+    return first
+
+
+def check_hydra_node(node: Any, where: str, trust: Trust) -> None:
+    """Hydra builds its own launchers, callbacks and loggers: only Hydra's, its plugins' and the trusted ones may be."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key in (TARGET, "()", "class") and isinstance(value, str):
+                root = value.split(".")[0]
+                if root not in ("hydra", "hydra_plugins", "logging", "colorlog") and not trust.covers(value):
+                    raise ConfigError(f"{where}.{key}: {value} is not trusted")
+            check_hydra_node(value, f"{where}.{key}", trust)
+    elif isinstance(node, list):
+        for i, item in enumerate(node):
+            check_hydra_node(item, f"{where}[{i}]", trust)

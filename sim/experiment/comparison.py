@@ -1,0 +1,177 @@
+"""Compare policies on one workload, with the same arrivals, durations and start draws for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from sim.core.errors import ConfigError
+from sim.engine.simulate import simulate
+from sim.platform.platform import Platform
+from sim.policies.keepalive.fixed_window import FixedWindow
+from sim.policies.keepalive.role import KeepAlive
+from sim.results.pricing import PriceBook, ProviderPrice
+from sim.workload.trace import Trace
+
+BASELINE: Final = FixedWindow(600.0)
+"""Wasted memory is normalised to this policy's (Shahrad et al., USENIX ATC 2020, section 5)."""
+CONFIDENCE: Final = 0.95
+WITH_INTERVALS: Final = (
+    "cold_start_rate", "app_cold_share_p75", "latency_p50_s", "latency_p99_s", "wasted_gb_s", "wasted_normalised",
+    "mean_instances", "user_cost_per_million_usd", "provider_cost_per_million_usd",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything of a run but the trace and the policy."""
+
+    platform: Platform
+    price: PriceBook
+    provider: ProviderPrice
+    engine: str = "simpy"
+    seed: int = 0
+    warm_up_s: float = 0.0
+    horizon_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A comparison: a row a policy, and what a reader must know besides.
+
+    Attributes:
+        frame: policy, policy_value, replications, then every metric (the mean over replications) and, for the main
+            ones, ``<metric>_ci95``: the half-width of its 95 % interval, NaN where there is none.
+        notes: sentences by topic: workload, platform, intervals, baseline.
+    """
+
+    frame: pd.DataFrame
+    notes: Mapping[str, str]
+
+
+class Watch(Protocol):
+    """Is told how far a comparison is."""
+
+    def begin(self, label: str, calls: int) -> None:
+        """The run of a policy begins."""
+
+    def progress(self, calls: int) -> None:
+        """So many of its calls have arrived."""
+
+    def end(self, summary: pd.Series) -> None:
+        """It is over."""
+
+
+class Unwatched:
+    """Nobody looks."""
+
+    def begin(self, label: str, calls: int) -> None:
+        """Nothing."""
+
+    def progress(self, calls: int) -> None:
+        """Nothing."""
+
+    def end(self, summary: pd.Series) -> None:
+        """Nothing."""
+
+
+def compare(
+    trace: Trace,
+    policies: Mapping[str, KeepAlive],
+    setting: Setting,
+    *,
+    replications: int = 1,
+    watch: Watch | None = None,
+) -> Comparison:
+    """Run every policy on the same replications of a trace.
+
+    The fixed 10-minute window is run in addition where it is not among the policies. Where nothing is random one
+    replication says it all, whatever was asked for.
+    """
+    if not policies:
+        raise ConfigError("there is no policy to compare")
+    if replications < 1:
+        raise ConfigError(f"replications must be 1 or more, not {replications}")
+    random = trace.is_random or setting.platform.start_model.is_random
+    replications = replications if random else 1
+    watched = watch or Unwatched()
+    runs: dict[str, list[pd.Series]] = {label: [] for label in policies}
+    for replication in range(replications):
+        drawn = trace.draw(replication) if replication else trace
+        for label, summary in _replicate(drawn, policies, setting, replication, watched).items():
+            runs[label].append(summary)
+    rows = [
+        {"policy": label, "policy_value": repr(policies[label]), "replications": len(summaries), **_row(summaries)}
+        for label, summaries in runs.items()
+    ]
+    notes = {
+        "workload": _workload_note(trace),
+        "platform": _platform_note(setting),
+        "intervals": _intervals_note(random, replications),
+        "baseline": "wasted memory is normalised to that of a fixed window of 10 minutes",
+    }
+    return Comparison(pd.DataFrame(rows), notes)
+
+
+def _replicate(
+    trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting, replication: int, watch: Watch
+) -> dict[str, pd.Series]:
+    """One replication of every policy; common random numbers come with the seed and the replication."""
+    extra = {} if BASELINE in policies.values() else {"(baseline)": BASELINE}
+    summaries = {}
+    for label, policy in {**policies, **extra}.items():
+        watch.begin(label, len(trace))
+        result = simulate(
+            trace, policy, setting.platform, price=setting.price, provider=setting.provider, engine=setting.engine,
+            seed=setting.seed, replication=replication, record=False, warm_up_s=setting.warm_up_s,
+            horizon_s=setting.horizon_s, on_progress=watch.progress,
+        )  # fmt: skip
+        summaries[label] = result.summary
+        watch.end(result.summary)
+    base = next(summaries[label] for label, policy in {**policies, **extra}.items() if policy == BASELINE)
+    for summary in summaries.values():
+        summary["wasted_normalised"] = _ratio(summary["wasted_gb_s"], base["wasted_gb_s"])
+    return {label: summaries[label] for label in policies}
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def _row(summaries: list[pd.Series]) -> dict[str, float]:
+    """Means over replications, and half-widths of the t intervals."""
+    table = pd.DataFrame(summaries)
+    row = {str(name): float(value) for name, value in table.mean().items()}
+    n = len(table)
+    t = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) if n > 1 else np.nan
+    spread = table[list(WITH_INTERVALS)].std(ddof=1) if n > 1 else table[list(WITH_INTERVALS)].iloc[0] * np.nan
+    return row | {f"{name}_ci95": float(t * spread[name] / np.sqrt(n)) for name in WITH_INTERVALS}
+
+
+def _intervals_note(random: bool, replications: int) -> str:
+    if not random:
+        return "nothing is random here: the numbers are exact for this trace and platform"
+    if replications == 1:
+        return "one replication: no intervals"
+    return f"± half-widths of 95 % t intervals over {replications} replications"
+
+
+def _workload_note(trace: Trace) -> str:
+    apps = trace.functions.groupby(["owner", "app"]).ngroups
+    source = f" ({trace.about['path']})" if "path" in trace.about else ""
+    return (
+        f"{len(trace):,} calls of {len(trace.functions):,} functions in {apps:,} apps over"
+        f" {trace.horizon_s / 3600:.3g} h{source}"
+    )
+
+
+def _platform_note(setting: Setting) -> str:
+    platform = setting.platform
+    starts = f"starts of {platform.start_s:g} s" if platform.start is None else "starts drawn phase by phase"
+    life = "" if np.isinf(platform.max_lifetime_s) else f", instances live at most {platform.max_lifetime_s:g} s"
+    return f"unlimited capacity, one request an instance, most recently idle first, {starts}{life}"

@@ -1,0 +1,79 @@
+"""The manifest: what is needed to do a run again, and to know whether it is the same."""
+
+from __future__ import annotations
+
+import platform as machine
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from sim.experiment.comparison import Setting
+from sim.workload.trace import Trace
+
+PACKAGES: Final = ("keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "hydra-core", "omegaconf")
+
+
+def manifest(
+    trace: Trace, setting: Setting, *, overrides: Sequence[str], replications: int, started: datetime, ended: datetime
+) -> dict[str, Any]:
+    """Versions, commit, overrides, seeds, trace, host and times, ready for JSON."""
+    return {
+        "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in PACKAGES}},
+        "source": git_state(Path(__file__).resolve().parent),
+        "overrides": list(overrides),
+        "engine": setting.engine,
+        "seed": setting.seed,
+        "replications": replications,
+        "trace": trace_facts(trace),
+        "host": {"system": machine.platform(), "machine": machine.machine(), "name": machine.node()},
+        "started": started.isoformat(),
+        "ended": ended.isoformat(),
+        "seconds": (ended - started).total_seconds(),
+    }
+
+
+def trace_facts(trace: Trace) -> dict[str, Any]:
+    """What a trace is: its size, its hash, and what its reader said about it."""
+    return {
+        "calls": len(trace),
+        "functions": len(trace.functions),
+        "horizon_s": trace.horizon_s,
+        "hash": trace.content_hash(),
+        "about": _plain(trace.about),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit of the checkout that `folder` belongs to, and whether it was changed; None outside a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+
+    def ask(*words: str) -> str | None:
+        command = [git, "-C", str(folder), *words]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    if ask("ls-files", "--error-unmatch", __file__) is None:  # not ours: a package inside somebody's checkout
+        return None
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain"))}

@@ -1,0 +1,64 @@
+"""The expiry timer: one event for every idle instance whose window or life may end."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from math import inf
+
+from sim.core.time import EXPIRY
+from sim.platform.calendar import Calendar, Recurring
+from sim.platform.instance import IDLE, Instance
+
+
+class ExpiryTimer:
+    """Looks at an instance when its expiry may have come, and reclaims it if it has.
+
+    Alarms are lazy. An instance that is used again leaves its alarm where it is; when that rings, the instance is
+    either busy (it gets a new one once idle) or idle with a later expiry (the alarm moves there). So a warm call costs
+    no alarm, and alarms of thousands of functions do not slow down the calendar: they wait in a heap of their own, and
+    only the first of them has an event.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._alarms: list[tuple[float, int, Instance]] = []
+        self._armed_s = inf
+
+    def watch(self, instance: Instance, at_s: float) -> None:
+        """Look at `instance` at `at_s`, earlier than at its present alarm if it has one."""
+        instance.alarm_s = at_s
+        alarms = self._alarms
+        entry = (at_s, instance.number, instance)
+        heappush(alarms, entry)
+        if alarms[0] is entry:
+            self._arm()
+
+    def _arm(self) -> None:
+        at_s, number, _ = self._alarms[0]
+        self._armed_s = at_s
+        event = Recurring(self._calendar)
+        event.callbacks = [self._ring]
+        heappush(self._calendar.queue, (at_s, EXPIRY, number, event))
+
+    def _ring(self, _event: Recurring) -> None:
+        now_s = self._calendar._now
+        if now_s != self._armed_s:
+            return  # superseded by an earlier one
+        alarms = self._alarms
+        _, _, instance = heappop(alarms)
+        if instance.alarm_s == now_s:
+            self._look(instance, now_s)
+        if alarms:
+            self._arm()
+        else:
+            self._armed_s = inf
+
+    def _look(self, instance: Instance, now_s: float) -> None:
+        instance.alarm_s = inf
+        if instance.state != IDLE:
+            return
+        if instance.expiry_s == now_s:
+            instance.pool.reclaim(instance, now_s)
+        elif instance.expiry_s < inf:  # used again since; if it may now stay for ever, it needs no alarm
+            instance.alarm_s = instance.expiry_s
+            heappush(self._alarms, (instance.expiry_s, instance.number, instance))

@@ -1,0 +1,1 @@
+"""What is shown of stored results: the comparison table and the figures."""

@@ -1,0 +1,114 @@
+"""Axes on which zero and several orders of magnitude can be shown together without a lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, inf, log10
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+FloatArray = npt.NDArray[np.float64]
+
+LOG_FROM: Final = 10.0
+"""The ratio of the largest to the smallest positive value from which an axis is logarithmic."""
+BREAK: Final = 0.14
+"""Part of the axis between zero and where the logarithmic part begins."""
+MARGIN: Final = 0.07
+"""Part of the axis left free at each end."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis: its kind, limits and labelled ticks.
+
+    Attributes:
+        kind: "broken" is logarithmic with zero set apart, left of a break.
+        low, high: the limits.
+        ticks: the labelled values.
+        start: of a broken axis, the value at which its logarithmic part begins.
+    """
+
+    kind: Literal["linear", "log", "broken"]
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    start: float = 0.0
+
+
+def choose(values: FloatArray, *, most: float = inf) -> Scale:
+    """The scale for some values >= 0, at least one of them finite.
+
+    Args:
+        values: what will be drawn, ends of error bars included; NaN is ignored.
+        most: no tick lies above it.
+    """
+    values = values[np.isfinite(values)]
+    positive = values[values > 0]
+    if not positive.size or positive.max() < LOG_FROM * positive.min():
+        return _linear(values, most)
+    zero = bool((values == 0).any())
+    least, largest = float(positive.min()), float(positive.max())
+    if not zero:
+        room = MARGIN / (1 - 2 * MARGIN) * log10(largest / least)
+        low, high = least * 10**-room, largest * 10**room
+        return Scale("log", low, high, _decades(low, high, most))
+    start = max(t for t in _steps(least / 10, least, (1, 2, 5)) if t <= least / 1.2)
+    high = largest * 10 ** (MARGIN / (1 - 2 * MARGIN) * log10(largest / start))
+    return Scale("broken", -start / 3, high, (0.0, *_decades(start, high, most)), start)
+
+
+def _linear(values: FloatArray, most: float) -> Scale:
+    least, largest = float(values.min()), float(values.max())
+    room = MARGIN / (1 - 2 * MARGIN) * (largest - least) or 0.1 * (largest or 1.0)
+    low, high = least - room, largest + room
+    ticks = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return Scale("linear", low, high, tuple(t for t in ticks.tolist() if max(low, 0) <= t <= min(high, most)))
+
+
+def _decades(low: float, high: float, most: float) -> tuple[float, ...]:
+    """Ticks for a logarithmic axis: 1, 2, 5 over up to two and a half decades, else powers of ten."""
+    parts = (1, 2, 5) if log10(high / low) <= 2.5 else (1,)
+    return tuple(t for t in _steps(low, high, parts) if low <= t <= min(high, most))
+
+
+def _steps(low: float, high: float, parts: tuple[int, ...]) -> list[float]:
+    """Round numbers of a range and a little beyond; each the nearest float64 to its decimal form."""
+    return [float(f"{part}e{k}") for k in range(floor(log10(low)), ceil(log10(high)) + 1) for part in parts]
+
+
+def apply(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
+    """Give one axis of `axes` a scale."""
+    set_scale: Any = axes.set_xscale if which == "x" else axes.set_yscale
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if scale.kind == "linear":
+        set_scale("linear")
+    elif scale.kind == "log":
+        set_scale("log")
+        axis.set_minor_locator(LogLocator(subs=range(2, 10)))
+    else:
+        decades = log10(scale.high / scale.start)
+        set_scale("symlog", linthresh=scale.start, linscale=0.9 * BREAK / (1 - BREAK) * decades)
+        _mark_break(axes, which, scale)
+    axis.set_major_locator(FixedLocator(scale.ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    (axes.set_xlim if which == "x" else axes.set_ylim)(scale.low, scale.high)
+
+
+def _mark_break(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
+    """Two strokes across the axis between zero and the logarithmic part."""
+    at = scale.start / 2
+    stroke = ((-0.35, -1.0), (0.35, 1.0)) if which == "x" else ((-1.0, -0.35), (1.0, 0.35))
+    for shift, color in ((0.0, "white"), (-0.07, "black"), (0.07, "black")):
+        spot = at * (1 + 2 * shift)
+        x, y = (spot, 0.0) if which == "x" else (0.0, spot)
+        transform = axes.get_xaxis_transform() if which == "x" else axes.get_yaxis_transform()
+        size, width = (4.0, 4.0) if color == "white" else (7.0, 0.8)
+        axes.plot(
+            [x], [y], transform=transform, clip_on=False, zorder=10, linestyle="none",
+            marker=stroke, markersize=size, markeredgecolor=color, markeredgewidth=width,
+        )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Reader of the canonical form (see `sim.workload.canonical`). Rows named in errors count from 0, as the columns do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim.core.errors import TraceError
+from sim.workload.canonical import COUNTS, DURATIONS, FORMAT, FUNCTIONS, INVOCATIONS, TRACE, VERSION, schema
+from sim.workload.counts import CountSource, Recipe
+from sim.workload.durations import DurationStatistics
+from sim.workload.functions import function_table
+from sim.workload.trace import Trace
+
+Columns = dict[str, np.ndarray[Any, Any]]
+
+
+def read(path: Path) -> Trace:
+    """Read a trace that `save_trace` wrote, exactly as it was, with the counts if it had them.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        TraceError: a file is missing or not what it should be, or a value is impossible.
+    """
+    head = _head(path / TRACE)
+    functions = _functions(path / FUNCTIONS)
+    calls = _columns(path / INVOCATIONS)
+    _check_calls(path / INVOCATIONS, calls, len(functions))
+    if len(calls["function"]) != head["calls"]:
+        raise TraceError(f"{len(calls['function'])} calls, but {TRACE} says {head['calls']}", file=path / INVOCATIONS)
+    counts = _counts(path, head, functions) if head["recipe"] is not None else None
+    return Trace(
+        calls["function"], calls["arrival_s"], calls["duration_s"], functions, head["horizon_s"], counts, head["about"]
+    )
+
+
+def _head(file: Path) -> dict[str, Any]:
+    try:
+        head = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise TraceError(f"cannot be read: {error.strerror}", file=file) from None
+    except ValueError as error:
+        raise TraceError(f"not JSON: {error}", file=file) from None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise TraceError(f"its format is not {FORMAT!r}", file=file)
+    if head.get("version") != VERSION:
+        raise TraceError(f"is of version {head.get('version')!r}; this program reads {VERSION}", file=file)
+    horizon = head.get("horizon_s")
+    if isinstance(horizon, bool) or not isinstance(horizon, int | float) or not 0 <= horizon < np.inf:
+        raise TraceError(f"must be a finite number >= 0, not {horizon!r}", file=file, column="horizon_s")
+    head["horizon_s"] = float(horizon)
+    for key, kinds in (("calls", int), ("about", dict), ("recipe", dict | None), ("spans", list | None)):
+        if not isinstance(head.get(key, ()), kinds):
+            raise TraceError("is missing, or of the wrong kind", file=file, column=key)
+    return head
+
+
+def _columns(file: Path) -> Columns:
+    """The columns of one file, checked against its schema, without nulls or numbers that are not finite."""
+    expected = schema(file.name)
+    try:
+        table = pq.read_table(file, use_threads=False)
+    except FileNotFoundError:
+        raise TraceError("the file is missing", file=file) from None
+    except (OSError, pa.ArrowException) as error:
+        raise TraceError(f"not a Parquet file that can be read: {error}", file=file) from None
+    if table.schema.names != expected.names:
+        raise TraceError(f"has the columns {table.schema.names}, not {expected.names}", file=file)
+    columns: Columns = {}
+    for field in expected:
+        column = table[field.name]
+        if column.type != field.type:
+            raise TraceError(f"is of type {column.type}, not {field.type}", file=file, column=field.name)
+        if column.null_count:
+            row = int(np.argmax(column.is_null().to_numpy()))
+            raise TraceError("a value is missing", file=file, row=row, column=field.name)
+        columns[field.name] = column.to_numpy()
+    return columns
+
+
+def _refuse(bad: np.ndarray[Any, Any], why: str, file: Path, column: str, values: np.ndarray[Any, Any]) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise TraceError(f"{why}, not {values[row]}", file=file, row=row, column=column)
+
+
+def _functions(file: Path) -> pd.DataFrame:
+    try:
+        return function_table(pd.DataFrame(_columns(file)))
+    except TraceError as error:
+        if error.file == "functions":
+            raise TraceError(str(error), file=file) from None
+        raise
+
+
+def _check_calls(file: Path, calls: Columns, functions: int) -> None:
+    function, arrival = calls["function"], calls["arrival_s"]
+    unknown = (function < 0) | (function >= functions)
+    _refuse(unknown, f"must be one of {functions} functions", file, "function", function)
+    for column in ("arrival_s", "duration_s"):
+        values = calls[column]
+        _refuse(~((values >= 0) & (values < np.inf)), "must be a finite number >= 0", file, column, values)
+    falls = np.append(False, arrival[1:] < arrival[:-1])
+    _refuse(falls, "must not be earlier than the row before", file, "arrival_s", arrival)
+
+
+def _counts(path: Path, head: dict[str, Any], functions: pd.DataFrame) -> CountSource:
+    cells, known = _columns(path / COUNTS), _columns(path / DURATIONS)
+    for column, values in known.items():
+        bad = ~((values >= 0) & (values < np.inf))
+        _refuse(bad, "must be a finite number >= 0", path / DURATIONS, column, values)
+    average = known.pop("average_s")
+    quantiles = np.column_stack(list(known.values()))
+    falls = np.asarray(np.any(np.diff(quantiles, axis=1) < 0, axis=1))
+    _refuse(falls, "quantiles must not fall", path / DURATIONS, "p0_s", quantiles)
+    try:
+        recipe = Recipe(**head["recipe"])
+        spans = tuple((int(first), int(length)) for first, length in head["spans"])
+    except (TypeError, ValueError, TraceError) as error:
+        raise TraceError(f"recipe or spans: {error}", file=path / TRACE) from None
+    statistics = DurationStatistics(average, quantiles)
+    try:
+        return CountSource(cells["function"], cells["minute"], cells["count"], functions, statistics, spans, recipe)
+    except TraceError as error:
+        raise TraceError(str(error), file=path / COUNTS) from None

@@ -1,0 +1,158 @@
+"""Small traces full of ties, and the engine run on them at little cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from math import inf, isfinite, nextafter
+
+import numpy as np
+from hypothesis import strategies as st
+from twin import Served, twin
+
+from sim.engine import reference
+from sim.platform.platform import Platform
+from sim.platform.startup import ConstantStart
+from sim.policies.keepalive.role import KeepAlive
+from sim.results.columns import START_KINDS, Columns
+from sim.workload.trace import Trace
+
+UNITS = (1.0, 0.1, 0.3, 1 / 3, 0.0007)
+"""Grids of time: multiples of most of them are not exact, so sums that ought to be equal differ in the last bit."""
+
+
+@dataclass(frozen=True)
+class Windows(KeepAlive):
+    """A policy of the tests: whatever window each call is given."""
+
+    values: tuple[float, ...]
+
+    def windows_s(self, future: Trace | None) -> np.ndarray:
+        return np.array(self.values)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A trace in order of arrival, a window for each call, and a platform."""
+
+    function: tuple[int, ...]
+    arrival_s: tuple[float, ...]
+    duration_s: tuple[float, ...]
+    window_s: tuple[float, ...]
+    start_up_s: float = 0.0
+    life_s: float = inf
+
+    @property
+    def trace(self) -> Trace:
+        return Trace(
+            np.array(self.function, np.int32),
+            np.array(self.arrival_s, np.float64),
+            np.array(self.duration_s, np.float64),
+            function_table(max(self.function, default=0) + 1),
+            self.arrival_s[-1] if self.arrival_s else 0.0,
+        )
+
+    @property
+    def platform(self) -> Platform:
+        return Platform(ConstantStart(start_s=self.start_up_s), max_lifetime_s=self.life_s)
+
+    def run(self, policy: KeepAlive | None = None) -> Columns:
+        """The engine's columns; by default under the windows of the case."""
+        trace = self.trace
+        policy = Windows(self.window_s) if policy is None else policy
+        return reference.run(trace, policy, self.platform, horizon_s=trace.horizon_s, seed=0, replication=0)
+
+    def brute_force(self, window_s: Sequence[float] | None = None) -> list[Served]:
+        """What the twin makes of the case, in the order of the trace."""
+        calls = list(zip(self.arrival_s, self.duration_s, window_s or self.window_s, strict=True))
+        served = []
+        for f in set(self.function):
+            rows = [row for row, function in enumerate(self.function) if function == f]
+            served += twin([(row, *calls[row]) for row in rows], self.start_up_s, self.life_s)
+        return sorted(served)
+
+
+@cache
+def function_table(functions: int) -> object:
+    """A table of that many functions (making one costs more than running a small case)."""
+    return Trace.from_arrays(range(functions), [0.0] * functions, 0.0).functions
+
+
+def kinds(columns: Columns) -> list[str]:
+    """The start kind of every call."""
+    return [START_KINDS[k] for k in columns.requests.start_kind.tolist()]
+
+
+def cold_starts(columns: Columns) -> int:
+    """How many calls were cold."""
+    return kinds(columns).count("cold")
+
+
+def idle_s(columns: Columns) -> float:
+    """Idle seconds of all instances, from the raw columns, up to the last arrival."""
+    requests, instances = columns.requests, columns.instances
+    horizon_s = requests.arrival_s[-1]
+    between = requests.start_s - requests.idle_since_s
+    after = np.minimum(instances.ended_s, horizon_s) - np.minimum(instances.idle_since_s, horizon_s)
+    return float(np.nansum(between) + np.nansum(after))
+
+
+def nudged(time_s: float, ulps: int) -> float:
+    """The time itself, or its neighbour among the floats."""
+    return nextafter(time_s, inf * ulps) if ulps else time_s
+
+
+NUDGES = st.sampled_from([0, 0, 0, 0, -1, 1])
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    *,
+    functions: int = 3,
+    calls: int = 9,
+    constant: bool = False,
+    start_ups: bool = True,
+    lives: bool = True,
+    units: Sequence[float] = UNITS,
+    nudges: st.SearchStrategy[int] = NUDGES,
+) -> Case:
+    """Cases whose calls arrive at, just before and just after the instants at which something happens.
+
+    Args:
+        functions, calls: how many functions at most, and calls of each.
+        constant: one window for every call.
+        start_ups, lives: whether starts take time, whether lives are limited.
+        units: grids of time to choose from.
+        nudges: how many units in the last place a time is moved.
+    """
+    unit = draw(st.sampled_from(units))
+    spans = st.sampled_from([0.0, unit, 2 * unit, 3 * unit, 7 * unit, unit + 2 * unit])
+    windows = spans | st.sampled_from([0.0, 5e-324, unit / 2, inf])
+    window_s = draw(windows)
+    start_up_s = draw(st.sampled_from([0.0, unit, 3 * unit, unit / 2, 1e-18])) if start_ups else 0.0
+    life_s = draw(st.sampled_from([inf, unit, 2 * unit, 5 * unit, 5e-324, 9 * unit])) if lives else inf
+    rows: list[tuple[float, int, float, float]] = []
+    for function in range(draw(st.integers(1, functions))):
+        own: list[tuple[int, float, float, float]] = []
+        last_s = 0.0
+        for i in range(draw(st.integers(1, calls))):
+            happens = {last_s, last_s + unit, last_s + 4 * unit}
+            for s in twin(own, start_up_s, life_s):
+                happens |= {s.start_s, s.end_s, s.expiry_s, s.created_s + life_s}
+            choices = sorted(t for t in happens if last_s <= t < inf)
+            last_s = max(last_s, nudged(draw(st.sampled_from(choices)), draw(nudges)))
+            own.append((i, last_s, draw(spans), window_s if constant else draw(windows)))
+        rows += [(arrival_s, function, duration_s, window) for _, arrival_s, duration_s, window in own]
+    rows.sort(key=lambda row: row[0])
+    arrival_s, function, duration_s, window = zip(*rows, strict=True)
+    return Case(function, arrival_s, duration_s, window, start_up_s, life_s)
+
+
+@st.composite
+def cases_with_a_gap_for_window(draw: st.DrawFn, **options: object) -> Case:
+    """Cases of one constant window, which equals the gap between an end and an arrival, computed as a float."""
+    case = draw(cases(constant=True, **options))
+    gaps = {a - s.end_s for s in case.brute_force() for a in case.arrival_s if isfinite(s.end_s) and a >= s.end_s}
+    gap = draw(st.sampled_from(sorted(gaps | {0.0})))
+    window_s = max(0.0, nudged(gap, draw(NUDGES)))
+    return replace(case, window_s=(window_s,) * len(case.window_s))

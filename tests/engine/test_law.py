@@ -1,0 +1,69 @@
+"""The law of most recent first with unlimited capacity, zero start time and no life limit, and what follows from it.
+
+An arrival at t is cold iff b + 1 exceeds the largest value that the busy count had or took in [t - T, t], b being the
+count just before it. Nothing here simulates instances: the busy count follows from arrivals and durations alone.
+"""
+
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import Case, cases, cases_with_a_gap_for_window, cold_starts, idle_s, kinds
+
+from sim.policies import FixedWindow, KeepForever, NoKeepAlive
+
+ALONE = {"start_ups": False, "lives": False}
+EXACT = {**ALONE, "units": (1.0, 0.125), "nudges": st.just(0)}  # dyadic times: sums of idle seconds are exact
+
+
+def by_the_law(case: Case, window_s: float) -> list[str]:
+    """The start kind of every call of a case, from busy counts only."""
+    kind = [""] * len(case.function)
+    for function in set(case.function):
+        events = []  # in the order of the calendar: ends, then each arrival with the end of a zero-length call
+        for row, f in enumerate(case.function):
+            if f == function:
+                arrival_s = case.arrival_s[row]
+                end_s = arrival_s + case.duration_s[row]
+                events.append((arrival_s, row, 0, +1))
+                events.append((end_s, row, 1, -1) if end_s == arrival_s else (end_s, -1, row, -1))
+        busy = 0
+        had: list[tuple[float, int]] = []  # values that the count had, each with the instant it changed
+        for now_s, row, _, step in sorted(events):
+            if step > 0:
+                # In [t - T, t] as a float sees it: the value was still in force at an instant s with t <= s + T.
+                largest = max([busy] + [value for until_s, value in had if now_s <= until_s + window_s])
+                kind[row] = "cold" if busy + 1 > largest else "warm"
+            had.append((now_s, busy))
+            busy += step
+    return kind
+
+
+@settings(max_examples=1000)
+@given(cases_with_a_gap_for_window(functions=2, calls=12, **ALONE))
+def test_cold_iff_the_busy_count_exceeds_all_it_was_within_the_window(case: Case) -> None:
+    window_s = case.window_s[0]
+    assert kinds(case.run(FixedWindow(window_s))) == by_the_law(case, window_s)
+
+
+@settings(max_examples=300)
+@given(cases(**EXACT), st.integers(0, 12), st.integers(0, 12))
+def test_cold_starts_never_rise_and_waste_never_falls_as_the_window_grows(case: Case, a: int, b: int) -> None:
+    shorter, longer = (case.run(FixedWindow(steps * 0.5)) for steps in sorted((a, b)))
+    assert cold_starts(longer) <= cold_starts(shorter)
+    assert idle_s(longer) >= idle_s(shorter)
+    cold_if_longer = [kind == "cold" for kind in kinds(longer)]
+    assert all(kind == "cold" for kind, cold in zip(kinds(shorter), cold_if_longer, strict=True) if cold)
+
+
+@pytest.mark.parametrize(
+    ("policy", "same"), [(NoKeepAlive(), FixedWindow(0.0)), (KeepForever(), FixedWindow(inf))], ids=repr
+)
+@given(case=cases())
+def test_the_ends_of_the_scale_have_names(policy: object, same: object, case: Case) -> None:
+    a, b = case.run(policy), case.run(same)
+    assert kinds(a) == kinds(b)
+    assert a.requests.start_s.tolist() == b.requests.start_s.tolist()
+    assert a.requests.instance.tolist() == b.requests.instance.tolist()
+    assert a.instances.ended_s.tolist() == b.instances.ended_s.tolist()
