@@ -71,7 +71,7 @@ def run(words: Sequence[str]) -> None:
     packages, rest = _take_trust(words)
     trust = config.trusted(packages)
     parsed = get_args_parser().parse_args(rest)
-    if not (parsed.help or parsed.hydra_help or parsed.version or parsed.shell_completion):
+    if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
         config.screen(parsed, trust)
 
     def job(composed: DictConfig) -> None:

@@ -146,7 +146,12 @@ def _hydra(folder: Path) -> Iterator[None]:
 
 def check_overrides(overrides: Sequence[str]) -> None:
     """Refuse what is easily typed instead of what was meant."""
+    parser = OverridesParser.create()
     for override in overrides:
+        try:
+            parser.parse_override(override)
+        except HydraException:
+            raise ConfigError(f"{override}: not an override; write key=value, lists as key='[a,b]'") from None
         if found := re.match(r"(\+{0,2})policy\.(\w+)\.(.*)", override):
             meant = f"{found[1]}policies.{found[2]}.{found[3]}"
             raise ConfigError(f"{override}: parameters of a policy lie under policies; write {meant}")
@@ -163,16 +168,16 @@ def _check_choices(name: str, overrides: Sequence[str]) -> None:
 
 
 def _tidy(message: str) -> str:
-    """Hydra's message without its search path and links."""
-    kept = message.split("\nConfig search path:", maxsplit=1)[0]
+    """What Hydra means, without its search path, links and advice that our checks would refuse."""
+    if found := re.search(r"Could not (?:find|load) '([\w@]+)/([^']*)'", message):
+        group = found[1].split("@")[0]
+        there = ", ".join(sorted(path.stem for path in (config_dir() / group).glob("*.yaml")))
+        return f"there is no {group} called {found[2]!r}; there is {there}" if there else message.split("\n")[0]
+    if found := re.search(r"Could not override '(.*)'", message):
+        return f"{found[1]}: there is no such key"
+    kept = message.split("\nConfig search path:")[0]
     kept = re.sub(r"\nSee https?://\S+.*", "", kept)
-    kept = re.sub(r"\nTo append to your config use .*", "; there is no such key", kept)
-    kept = re.sub(r"\n\s*(full_key|object_type|reference_type)[:=].*", "", kept)
-    missing = re.search(r"Could not load '(\w+)/([^']*)'", kept)
-    if missing and (config_dir() / missing[1]).is_dir():
-        there = ", ".join(sorted(path.stem for path in (config_dir() / missing[1]).glob("*.yaml")))
-        return f"there is no {missing[1]} called {missing[2]!r}; there is {there}"
-    return kept.strip()
+    return re.sub(r"\n\s*(full_key|object_type|reference_type)[:=].*", "", kept).strip()
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -180,9 +185,9 @@ def plain(config: DictConfig) -> dict[str, Any]:
     try:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        missing = re.search(r"Missing mandatory value: (\S+)", str(error))
-        if missing:
-            raise ConfigError(f"{missing[1]} must be given, e.g. {missing[1]}=...") from None
+        if "Missing mandatory value" in str(error):
+            key = getattr(error, "full_key", None)
+            raise ConfigError(f"{key} must be given: {key}=...") from None
         raise ConfigError(_tidy(str(error))) from None
 
 

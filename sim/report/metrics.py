@@ -69,11 +69,11 @@ TABLE: Final = (
 
 @dataclass(frozen=True)
 class ShownColumn:
-    """A metric with the unit chosen for a frame, and the text of each of its values and half-widths ("" for none)."""
+    """A metric with the unit chosen for a frame, and as text its values (cells) and half-widths ("" for none)."""
 
     metric: Metric
     unit: Unit
-    values: tuple[str, ...]
+    cells: tuple[str, ...]
     halves: tuple[str, ...]
 
     @property
@@ -90,7 +90,7 @@ class ShownColumn:
     @property
     def width(self) -> int:
         """Characters of its widest line."""
-        return max(map(len, (*self.head, *self.values, *self.halves)))
+        return max(map(len, (*self.head, *self.cells, *self.halves)))
 
 
 def shown_columns(frame: pd.DataFrame) -> Iterator[ShownColumn]:

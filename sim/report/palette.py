@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", "#56B4E9")
-"""Okabe & Ito's palette (Color Universal Design, 2008) without its yellow, which is too pale for thin lines on white."""
+"""Okabe & Ito's palette (Color Universal Design, 2008) without its yellow, too pale for lines on white."""
 
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h")
 """As many as share no divisor with the number of colours, so that the pairs repeat only after all of them."""

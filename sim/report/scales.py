@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
+
+from sim.report.style import POINTS_PER_INCH
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -66,7 +69,7 @@ def _linear(values: FloatArray, most: float) -> Scale:
     room = MARGIN / (1 - 2 * MARGIN) * (largest - least) or 0.1 * (largest or 1.0)
     low, high = least - room, largest + room
     ticks = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    return Scale("linear", low, high, tuple(t for t in ticks.tolist() if max(low, 0) <= t <= min(high, most)))
+    return Scale("linear", low, high, tuple(t for t in map(float, ticks) if max(low, 0) <= t <= min(high, most)))
 
 
 def _decades(low: float, high: float, most: float) -> tuple[float, ...]:
@@ -100,15 +103,15 @@ def apply(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
 
 
 def _mark_break(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
-    """Two strokes across the axis between zero and the logarithmic part."""
-    at = scale.start / 2
-    stroke = ((-0.35, -1.0), (0.35, 1.0)) if which == "x" else ((-1.0, -0.35), (1.0, 0.35))
-    for shift, color in ((0.0, "white"), (-0.07, "black"), (0.07, "black")):
-        spot = at * (1 + 2 * shift)
-        x, y = (spot, 0.0) if which == "x" else (0.0, spot)
-        transform = axes.get_xaxis_transform() if which == "x" else axes.get_yaxis_transform()
-        size, width = (4.0, 4.0) if color == "white" else (7.0, 0.8)
+    """Two strokes across the axis between zero and the logarithmic part, and nothing between the strokes."""
+    along_x = which == "x"
+    spot, slope = scale.start / 2, ((-0.35, -1.0), (0.35, 1.0)) if along_x else ((-1.0, -0.35), (1.0, 0.35))
+    on_axis = axes.get_xaxis_transform() if along_x else axes.get_yaxis_transform()
+    for shift_pt, color, size, width in ((0.0, "white", 4.0, 3.0), (-1.5, "black", 7.0, 0.7), (1.5, "black", 7.0, 0.7)):
+        shift = (shift_pt / POINTS_PER_INCH, 0) if along_x else (0, shift_pt / POINTS_PER_INCH)
         axes.plot(
-            [x], [y], transform=transform, clip_on=False, zorder=10, linestyle="none",
-            marker=stroke, markersize=size, markeredgecolor=color, markeredgewidth=width,
+            *([spot], [0.0]) if along_x else ([0.0], [spot]),
+            transform=on_axis + ScaledTranslation(shift[0], shift[1], axes.figure.dpi_scale_trans),
+            clip_on=False, zorder=10, linestyle="none",
+            marker=slope, markersize=size, markeredgecolor=color, markeredgewidth=width,
         )  # fmt: skip

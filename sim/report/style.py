@@ -10,6 +10,7 @@ import matplotlib.style
 
 TEXT_COLOR: Final = "#222222"
 FAINT: Final = "#8A8A8A"
+POINTS_PER_INCH: Final = 72.0
 SMALL: Final = 6.5
 """Size of what is said below a figure, in points."""
 

@@ -52,7 +52,7 @@ def comparison_table(frame: pd.DataFrame, notes: Mapping[str, str], *, width: in
     for column in kept:
         table.add_column(_bottom(column.head, lines), width=column.width, justify="right", no_wrap=True)
     for row, label in enumerate(labels):
-        table.add_row(Text(label), *(_cell(column.values[row], column.halves[row]) for column in kept))
+        table.add_row(Text(label), *(_cell(column.cells[row], column.halves[row]) for column in kept))
     return table
 
 
@@ -74,7 +74,7 @@ def comparison_markdown(frame: pd.DataFrame) -> str:
     head = ["policy", *(column.title for column in shown)]
     lines = [_row(head), _row(["---", *("---:" for _ in shown)])]
     for row, label in enumerate(frame["policy"].astype(str)):
-        cells = (f"{column.values[row]} {column.halves[row]}".rstrip() for column in shown)
+        cells = (f"{column.cells[row]} {column.halves[row]}".rstrip() for column in shown)
         lines.append(_row([_code(printable(label)), *cells]))
     return "\n".join(lines) + "\n"
 

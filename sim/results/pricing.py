@@ -68,6 +68,8 @@ class PriceBook:
 
     def __post_init__(self) -> None:
         _check(self, may_be_infinite=("memory_maximum_mb",))
+        if isinstance(self.start_up_phases, str):
+            raise ConfigError(f"price book {self.name!r}: start_up_phases must be a list of names")
         if self.memory_maximum_mb <= 0 or self.memory_maximum_mb < self.memory_minimum_mb:
             raise ConfigError(f"price book {self.name!r}: memory_maximum_mb must be > 0 and >= memory_minimum_mb")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.core.errors import TraceError
-from sim.workload.canonical import is_canonical
 from sim.workload.readers import azure2019, canonical
 from sim.workload.trace import Trace
 
@@ -33,7 +32,7 @@ class Reader:
 
 
 READERS: Final = {
-    "canonical": Reader(is_canonical, canonical.read),
+    "canonical": Reader(canonical.fits, canonical.read),
     "azure2019": Reader(azure2019.fits, azure2019.read),
 }
 """Formats by name, in the order in which they are tried. A new one is a module of `sim.workload.readers` and a line."""

@@ -36,7 +36,9 @@ def contents(folder):
 @given(st.lists(st.tuples(st.integers(0, 1), times, times), max_size=20), times)
 def test_round_trip(tmp_path_factory, rows, horizon):
     function, arrival, duration = zip(*rows, strict=True) if rows else ((), (), ())
-    trace = Trace.from_arrays(np.array(function, int), arrival, duration, functions=small().functions, horizon_s=horizon)
+    trace = Trace.from_arrays(
+        np.array(function, int), arrival, duration, functions=small().functions, horizon_s=horizon
+    )
     folder = tmp_path_factory.mktemp("trace") / "saved"
     again = load_trace(trace.save(folder))
     assert again.content_hash() == trace.content_hash()
@@ -142,7 +144,7 @@ def test_what_is_wrong_is_named(tmp_path, spoil, parts):
     folder = small().save(tmp_path / "t")
     spoil(folder)
     with pytest.raises(TraceError) as error:
-        load_trace(folder, format="canonical")
+        load_trace(folder)
     assert all(part in str(error.value) for part in parts), error.value
 
 

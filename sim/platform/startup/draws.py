@@ -94,9 +94,10 @@ class StartDraws:
     def _plan(self, function: int) -> tuple[tuple[float, ...], list[Step]]:
         """What `draw` needs of a function, as plain Python numbers."""
         constants = tuple(self.offset[function].tolist())
+        rows = (self.table[function], self.key[function], self.scale[function])
         steps = [
-            (phase, int(self.key[function, phase]), self._list(table), self.scale[function, phase].item(), offset)
-            for phase, (table, offset) in enumerate(zip(self.table[function].tolist(), constants, strict=True))
+            (phase, key, self._list(table), scale, constants[phase])
+            for phase, (table, key, scale) in enumerate(zip(*(row.tolist() for row in rows), strict=True))
             if table != NO_TABLE
         ]
         plan = self._plans[function] = (constants, steps)

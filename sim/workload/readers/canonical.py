@@ -21,6 +21,11 @@ from sim.workload.trace import Trace
 Columns = dict[str, np.ndarray[Any, Any]]
 
 
+def fits(path: Path) -> bool:
+    """Whether a path is a folder with a ``trace.json``."""
+    return (path / TRACE).is_file()
+
+
 def read(path: Path) -> Trace:
     """Read a trace that `save_trace` wrote, exactly as it was, with the counts if it had them.
 

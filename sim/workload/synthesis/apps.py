@@ -44,12 +44,10 @@ class Apps:
         apps = max(1, round(functions / float(self._quantiles((np.arange(4096) + 0.5) / 4096).mean())))
         sizes = np.sort(self._quantiles((np.arange(apps) + 0.5) / apps))
         rest = functions - int(sizes.sum())
-        largest = apps - 1
-        while rest:  # the few functions too many or too few: one more or fewer in each of the largest apps in turn
-            if rest > 0 or sizes[largest] > 1:
-                sizes[largest] += np.sign(rest)
-                rest -= int(np.sign(rest))
-            largest = largest - 1 if largest > 0 and sizes[largest - 1] > 1 else apps - 1
+        for app in reversed(range(apps)):  # the few functions too many or too few are the largest apps'
+            change = max(rest, 1 - int(sizes[app]))
+            sizes[app] += change
+            rest -= change
         return sizes[np.argsort(random.random(apps), kind="stable")]
 
     def owners(self, apps: int, random: np.random.Generator) -> WholeArray:

@@ -12,9 +12,9 @@ from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from sim.core.distributions import Exponential
+from sim.core.distributions import Exponential, look_up
 from sim.workload.synthesis import checks
-from sim.workload.synthesis.draws import FloatArray, look_up, rounded, rounded_table
+from sim.workload.synthesis.draws import FloatArray, rounded, rounded_table
 
 DAY_S: Final = 86_400.0
 _CELLS_A_DAY: Final = 288

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from sim.core.errors import ConfigError
 
 
-def number(
-    name: str, value: Any, *, above: float = -math.inf, low: float = -math.inf, high: float = math.inf
-) -> None:
+def number(name: str, value: Any, *, above: float = -math.inf, low: float = -math.inf, high: float = math.inf) -> None:
     """Refuse what is not a finite number > `above`, >= `low` and <= `high`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{name} must be a number, not {value!r}")
@@ -46,7 +45,7 @@ def rising(name: str, values: Any, *, low: float, high: float = math.inf) -> tup
     entries = items(name, values)
     for i, entry in enumerate(entries):
         number(f"{name}[{i}]", entry, low=low, high=high)
-    if any(later <= earlier for earlier, later in zip(entries, entries[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(entries)):
         raise ConfigError(f"{name} must rise, not {list(entries)}")
     return tuple(float(entry) for entry in entries)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from sim.core.distributions import LogNormal
+from sim.core.distributions import LogNormal, look_up
 from sim.core.errors import ConfigError
 from sim.workload.synthesis import checks
-from sim.workload.synthesis.draws import FloatArray, WholeArray, look_up, ranked, rounded, rounded_table
+from sim.workload.synthesis.draws import FloatArray, WholeArray, ranked, rounded, rounded_table
 
 
 @dataclass(frozen=True)

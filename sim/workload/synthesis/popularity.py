@@ -51,6 +51,7 @@ class Popularity:
             sizes: int64[apps], the number of functions of each app.
             total: calls in all.
             days: the span, in days of 86,400 s.
+            random: what popularity is drawn from.
 
         Raises:
             ConfigError: fewer calls than the apps below the head make by themselves.

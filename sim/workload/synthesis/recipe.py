@@ -166,14 +166,16 @@ class _Draw:
         owner = recipe.apps.owners(sizes.size, self.generator("owners"))
         memory_mb = recipe.memory.app_mb(sizes.size, self.generator("memory")) / sizes
         packages = recipe.packages.columns(sizes.size, self.generator("packages"))
-        return pd.DataFrame({
-            "name": _names("f", np.arange(app.size)),
-            "app": _names("a", app),
-            "owner": _names("o", owner[app]),
-            "trigger": trigger,
-            "memory_mb": np.rint(memory_mb[app] * 100.0) / 100.0,
-            **{column: values[app] for column, values in packages.items()},
-        })
+        return pd.DataFrame(
+            {
+                "name": _names("f", np.arange(app.size)),
+                "app": _names("a", app),
+                "owner": _names("o", owner[app]),
+                "trigger": trigger,
+                "memory_mb": np.rint(memory_mb[app] * 100.0) / 100.0,
+                **{column: values[app] for column, values in packages.items()},
+            }
+        )
 
 
 def _milliseconds(times_s: FloatArray, horizon_s: float) -> WholeArray:

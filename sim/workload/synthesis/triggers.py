@@ -54,8 +54,8 @@ class Trigger:
     by_popularity: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise ConfigError(f"name must be text, not {self.name!r}")
+        if not self.name:
+            raise ConfigError("name must not be empty")
         checks.number("functions", self.functions, low=0.0, high=1.0)
         checks.number("calls", self.calls, low=0.0, high=1.0)
         checks.number("by_popularity", self.by_popularity, low=0.0, high=1.0)
@@ -108,13 +108,14 @@ class Timers:
         """
         rare = np.flatnonzero(wanted <= 2.0 * horizon_s / self.periods_s[0])
         if rare.size < count:
-            raise ConfigError(f"functions: {count} timers are asked for, but only {rare.size} functions are rare enough")
+            raise ConfigError(f"functions: {count} are to be timers, but only {rare.size} are rare enough")
         rare = rare[np.argsort(wanted[rare], kind="stable")]
         made = np.floor(horizon_s / self.nearest_period_s(wanted[rare], horizon_s))
         place = (np.arange(count) + random.random()) / max(count, 1)
         chosen = np.zeros(0, np.int64)
-        ranges = [(0, high) for high in range(count, rare.size)] + [(low, rare.size) for low in range(rare.size - count + 1)]
-        for low, high in ranges:  # from the rarest to the busiest
+        without_busiest = [(0, high) for high in range(count, rare.size)]
+        without_rarest = [(low, rare.size) for low in range(rare.size - count + 1)]
+        for low, high in without_busiest + without_rarest:
             chosen = low + (place * (high - low)).astype(np.int64)
             if made[chosen].sum() >= calls:
                 break
