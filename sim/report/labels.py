@@ -11,7 +11,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-DIRECTIONS: Final = ((1, 0), (0.7, 0.7), (0.7, -0.7), (0, 1), (0, -1), (-0.7, 0.7), (-0.7, -0.7), (-1, 0))
+DIRECTIONS: Final = ((1, 0), (0.8, 0.8), (0.8, -0.8), (0, 1), (0, -1), (-0.8, 0.8), (-0.8, -0.8), (-1, 0))
 """Best first: a name to the right of its point reads most easily."""
 
 RINGS: Final = (0, 1, 2, 3.5, 5, 7, 9)
@@ -93,13 +93,11 @@ def _candidates(anchor: FloatArray, size: FloatArray, scene: Scene) -> Candidate
     centre = anchor + way * reach + np.sign(way) * size / 2
     boxes = np.hstack([centre - size / 2, centre + size / 2])
     leaders = np.array([leader(anchor, box) for box in boxes])
-    cost: FloatArray = (10.0 * rings + ways).ravel()
+    cost = np.asarray(10 * rings + ways, np.float64).ravel()
     cost += FORBIDDEN * ((boxes[:, :2] < scene.bounds[:2]) | (boxes[:, 2:] > scene.bounds[2:])).any(axis=1)
-    own: BoolArray = (scene.boxes[:, :2] < anchor).all(axis=1) & (scene.boxes[:, 2:] > anchor).all(axis=1)
-    for marker, is_own in zip(scene.boxes, own, strict=True):
-        cost += FORBIDDEN * _overlap(boxes, marker)
-        if not is_own:
-            cost += 40.0 * _hits(leaders, marker)
+    for marker in scene.boxes:
+        if not np.allclose((marker[:2] + marker[2:]) / 2, anchor):  # the nearest ring touches the point's own marker
+            cost += FORBIDDEN * _overlap(boxes, marker) + 40.0 * _hits(leaders, marker)
     for line in scene.lines:
         cost += 25.0 * _hits(line, boxes)
     return Candidates(boxes, leaders, cost)
@@ -123,7 +121,8 @@ def _hits(line: FloatArray, box: FloatArray) -> BoolArray:
     """Whether segments (one or many) meet boxes (one or many): their extents do, and no side of the box is clear."""
     x0, y0, x1, y1 = np.moveaxis(line, -1, 0)
     left, bottom, right, top = np.moveaxis(box, -1, 0)
-    meet: BoolArray = (np.minimum(x0, x1) < right) & (np.maximum(x0, x1) > left)
+    meet = (np.minimum(x0, x1) < right) & (np.maximum(x0, x1) > left)
     meet &= (np.minimum(y0, y1) < top) & (np.maximum(y0, y1) > bottom)
     sides = [(x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) for x in (left, right) for y in (bottom, top)]
-    return meet & (np.min(sides, axis=0) <= 0) & (np.max(sides, axis=0) >= 0)
+    hits: BoolArray = meet & (np.min(sides, axis=0) <= 0) & (np.max(sides, axis=0) >= 0)
+    return hits

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import IdentityTransform
 
 from sim.report.labels import Scene, leader, place
 from sim.report.metrics import printable
@@ -82,7 +84,7 @@ def add_legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str], 
 
 def text_size(axes: Axes, text: str) -> tuple[float, float]:
     """Width and height of a text in pixels."""
-    probe = axes.text(0, 0, text)
+    probe = axes.text(0, 0, text, transform=IdentityTransform())
     extent = probe.get_window_extent()
     probe.remove()
     return extent.width, extent.height
@@ -103,7 +105,10 @@ def _write(axes: Axes, text: str, anchor: FloatArray, box: FloatArray) -> None:
     to_data = axes.transData.inverted().transform
     dx, dy = ((box[:2] + box[2:]) / 2 - anchor) / pixels
     x, y = to_data(anchor)
-    axes.annotate(text, xy=(x, y), xytext=(dx, dy), textcoords="offset points", ha="center", va="center", zorder=6)
+    axes.annotate(
+        text, xy=(x, y), xytext=(dx, dy), textcoords="offset points", ha="center", va="center", zorder=6,
+        path_effects=[withStroke(linewidth=1.5, foreground="white")],
+    )  # fmt: skip
     join = leader(anchor, box)
     if np.hypot(*(join[2:] - join[:2])) > STEP_PT * pixels:
         (x0, y0), (x1, y1) = to_data(join.reshape(2, 2))

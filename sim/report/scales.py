@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, inf, log10
 from typing import Any, Final, Literal
@@ -9,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from sim.report.style import POINTS_PER_INCH
@@ -20,7 +21,7 @@ LOG_FROM: Final = 10.0
 """The ratio of the largest to the smallest positive value from which an axis is logarithmic."""
 BREAK: Final = 0.14
 """Part of the axis between zero and where the logarithmic part begins."""
-MARGIN: Final = 0.07
+MARGIN: Final = 0.1
 """Part of the axis left free at each end."""
 
 
@@ -32,6 +33,7 @@ class Scale:
         kind: "broken" is logarithmic with zero set apart, left of a break.
         low, high: the limits.
         ticks: the labelled values.
+        minor: marks without numbers.
         start: of a broken axis, the value at which its logarithmic part begins.
     """
 
@@ -39,6 +41,7 @@ class Scale:
     low: float
     high: float
     ticks: tuple[float, ...]
+    minor: tuple[float, ...] = ()
     start: float = 0.0
 
 
@@ -58,27 +61,31 @@ def choose(values: FloatArray, *, most: float = inf) -> Scale:
     if not zero:
         room = MARGIN / (1 - 2 * MARGIN) * log10(largest / least)
         low, high = least * 10**-room, largest * 10**room
-        return Scale("log", low, high, _decades(low, high, most))
+        return Scale("log", low, high, *_decades(low, high, most))
     start = max(t for t in _steps(least / 10, least, (1, 2, 5)) if t <= least / 1.2)
     high = largest * 10 ** (MARGIN / (1 - 2 * MARGIN) * log10(largest / start))
-    return Scale("broken", -start / 3, high, (0.0, *_decades(start, high, most)), start)
+    ticks, minor = _decades(start, high, most)
+    return Scale("broken", -start / 3, high, (0.0, *ticks), minor, start)
 
 
 def _linear(values: FloatArray, most: float) -> Scale:
     least, largest = float(values.min()), float(values.max())
     room = MARGIN / (1 - 2 * MARGIN) * (largest - least) or 0.1 * (largest or 1.0)
-    low, high = least - room, largest + room
+    low, high = least - room if least > room else -0.4 * room, largest + room
     ticks = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return Scale("linear", low, high, tuple(t for t in map(float, ticks) if max(low, 0) <= t <= min(high, most)))
 
 
-def _decades(low: float, high: float, most: float) -> tuple[float, ...]:
-    """Ticks for a logarithmic axis: 1, 2, 5 over up to two and a half decades, else powers of ten."""
+def _decades(low: float, high: float, most: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Ticks and marks of a logarithmic axis: 1, 2, 5 over up to two and a half decades, else powers of ten."""
     parts = (1, 2, 5) if log10(high / low) <= 2.5 else (1,)
-    return tuple(t for t in _steps(low, high, parts) if low <= t <= min(high, most))
+    ticks, marks = (
+        tuple(t for t in _steps(low, high, of) if low <= t <= min(high, most)) for of in (parts, range(1, 10))
+    )
+    return ticks, marks
 
 
-def _steps(low: float, high: float, parts: tuple[int, ...]) -> list[float]:
+def _steps(low: float, high: float, parts: Iterable[int]) -> list[float]:
     """Round numbers of a range and a little beyond; each the nearest float64 to its decimal form."""
     return [float(f"{part}e{k}") for k in range(floor(log10(low)), ceil(log10(high)) + 1) for part in parts]
 
@@ -91,13 +98,13 @@ def apply(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
         set_scale("linear")
     elif scale.kind == "log":
         set_scale("log")
-        axis.set_minor_locator(LogLocator(subs=range(2, 10)))
     else:
         decades = log10(scale.high / scale.start)
         set_scale("symlog", linthresh=scale.start, linscale=0.9 * BREAK / (1 - BREAK) * decades)
         _mark_break(axes, which, scale)
     axis.set_major_locator(FixedLocator(scale.ticks))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(FixedLocator(scale.minor))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
     (axes.set_xlim if which == "x" else axes.set_ylim)(scale.low, scale.high)
 

@@ -1,22 +1,16 @@
-"""The synthesiser, and the embedded trace that its default recipe makes."""
+"""The synthesiser: any recipe, its parameters, its parts."""
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.core.build import Trust, build
 from sim.core.errors import ConfigError
-from sim.workload import Trace, load_trace
 from sim.workload.synthesis import (
     Apps,
     Bursts,
@@ -35,175 +29,6 @@ from sim.workload.synthesis import (
     Trigger,
     draws,
 )
-
-TRACES = Path(__file__).parents[2] / "traces"
-
-
-def make(recipe: Path) -> Synthesis:
-    return build(yaml.safe_load(recipe.read_text("utf-8")), "recipe", Synthesis, Trust())
-
-
-@pytest.fixture(scope="module")
-def recipe() -> Synthesis:
-    return make(TRACES / "default.recipe.yaml")
-
-
-@pytest.fixture(scope="module")
-def default() -> Trace:
-    return load_trace(TRACES / "default")
-
-
-def assert_same(one: Trace, other: Trace) -> None:
-    for column in ("function", "arrival_s", "duration_s"):
-        assert getattr(one, column).dtype == getattr(other, column).dtype
-        assert getattr(one, column).tobytes() == getattr(other, column).tobytes(), column
-    pd.testing.assert_frame_equal(one.functions, other.functions, check_exact=True)
-    assert one.horizon_s == other.horizon_s
-    assert dict(one.about) == dict(other.about)
-
-
-# --- the embedded trace ---------------------------------------------------------------------------------------------
-
-
-def test_recipe_regenerates_the_embedded_trace_bit_for_bit(recipe: Synthesis, default: Trace) -> None:
-    assert_same(recipe.make(), default)
-
-
-def test_no_library_s_last_digit_shows(recipe: Synthesis, default: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("exp", "log", "log1p", "cos", "interp"):
-        exact = getattr(np, name)
-        monkeypatch.setattr(np, name, lambda *args, exact=exact: np.nextafter(exact(*args), np.inf))
-    assert_same(recipe.make(), default)
-
-
-def test_size(default: Trace) -> None:
-    assert sum(file.stat().st_size for file in (TRACES / "default").iterdir()) <= 4_000_000
-    assert len(default) == 450_000
-    assert len(default.functions) == 400
-    assert default.horizon_s == 86_400.0
-    assert default.arrival_s[-1] < 86_400.0
-    assert default.calls_per_function.min() >= 1
-
-
-@pytest.mark.parametrize("column", ["arrival_s", "duration_s"])
-def test_times_lie_on_the_grid_of_a_millisecond(default: Trace, column: str) -> None:
-    values = getattr(default, column)
-    assert np.array_equal(values, np.round(values * 1000.0) / 1000.0)
-    assert default.duration_s.min() >= 0.001
-    assert default.duration_s.max() <= 600.0
-
-
-def test_timers_have_exact_periods_and_phases_of_their_own(recipe: Synthesis, default: Trace) -> None:
-    assert recipe.timers is not None
-    seen, phases = set(), set()
-    for function in np.flatnonzero(default.functions["trigger"] == "timer"):
-        arrivals = default.arrival_s[default.function == function]
-        gaps = set(np.diff(arrivals).tolist()) or {86_400.0}
-        assert len(gaps) == 1  # equal as floats, not nearly
-        period = gaps.pop()
-        assert arrivals[0] < period
-        assert arrivals[-1] + period >= 86_400.0
-        seen.add(period)
-        phases.add(arrivals[0] / period)
-    assert seen == set(recipe.timers.periods_s)
-    assert len(phases) > 50
-
-
-def app_calls(trace: Trace) -> pd.Series:
-    return pd.Series(trace.calls_per_function).groupby(trace.functions["app"]).sum().sort_values(ascending=False)
-
-
-def share(trigger: str, of_calls: bool) -> Any:
-    def measure(trace: Trace) -> float:
-        weights = trace.calls_per_function if of_calls else np.ones(len(trace.functions))
-        return float(weights[trace.functions["trigger"] == trigger].sum() / weights.sum())
-
-    return measure
-
-
-def log_average(trace: Trace) -> pd.Series:
-    return np.log(pd.Series(trace.duration_s).groupby(trace.function).mean())
-
-
-def gap_variation(trace: Trace) -> float:
-    apps = trace.functions["app"].to_numpy()[trace.function]
-    gaps = [np.diff(arrivals) for _, arrivals in pd.Series(trace.arrival_s).groupby(apps)]
-    return float(np.mean([gap.size > 1 and gap.std() > gap.mean() for gap in gaps]))
-
-
-def base_share(trace: Trace) -> float:
-    hours = np.bincount((trace.arrival_s // 3600.0).astype(int), minlength=24)
-    return float(hours.min() / hours.mean())
-
-
-PUBLISHED = {  # what: (published, tolerance, measured); Shahrad et al., USENIX ATC 2020
-    "apps with one function": (0.54, 0.01, lambda t: (t.functions.groupby("app").size() == 1).mean()),
-    "apps with at most ten": (0.95, 0.01, lambda t: (t.functions.groupby("app").size() <= 10).mean()),
-    "apps at most once an hour": (0.45, 0.04, lambda t: (app_calls(t) <= 24).mean()),
-    "apps at most once a minute": (0.81, 0.02, lambda t: (app_calls(t) <= 1440).mean()),
-    # the rare apps' calls do not shrink with the total, so the head's share cannot be the published one
-    "calls of the top 18.6 % of apps": (0.996, 0.035, lambda t: app_calls(t).iloc[:23].sum() / len(t)),
-    "functions at most three times an hour": (0.5, 0.05, lambda t: (t.calls_per_function <= 72).mean()),
-    "http functions": (0.55, 0.01, share("http", of_calls=False)),
-    "queue functions": (0.152, 0.005, share("queue", of_calls=False)),
-    "event functions": (0.022, 0.005, share("event", of_calls=False)),
-    "timer functions": (0.156, 0.005, share("timer", of_calls=False)),
-    "http calls": (0.36, 0.01, share("http", of_calls=True)),
-    "queue calls": (0.335, 0.01, share("queue", of_calls=True)),
-    "event calls": (0.247, 0.01, share("event", of_calls=True)),
-    "timer calls": (0.02, 0.005, share("timer", of_calls=True)),
-    "average duration, mean log": (-0.38, 0.05, lambda t: log_average(t).mean()),
-    "average duration, sd log": (2.36, 0.1, lambda t: log_average(t).std()),
-    "app memory, median": (140.0, 3.0, lambda t: t.functions.groupby("app")["memory_mb"].sum().median()),
-    "app memory, p90": (262.0, 8.0, lambda t: t.functions.groupby("app")["memory_mb"].sum().quantile(0.9)),
-    "apps with gaps of CV > 1": (0.40, 0.03, gap_variation),
-    "constant base of the load": (0.5, 0.05, base_share),
-}
-
-
-@pytest.mark.parametrize("what", PUBLISHED)
-def test_marginals_are_the_published_ones(default: Trace, what: str) -> None:
-    published, tolerance, measure = PUBLISHED[what]
-    assert float(measure(default)) == pytest.approx(published, abs=tolerance)
-
-
-def test_load_is_modest_and_spread(default: Trace) -> None:
-    assert 1.0 < default.duration_s.sum() / default.horizon_s < 10.0
-    assert default.calls_per_function.max() < 0.15 * len(default)
-    minutes = np.bincount((default.arrival_s // 60.0).astype(int), minlength=1440)
-    assert minutes.max() < 3.0 * minutes.mean()
-
-
-def cold_starts(trace: Trace, window_s: float) -> np.ndarray:
-    """By brute force: a fixed window, starts that take no time, most recently idle first."""
-    cold = np.zeros(len(trace), bool)
-    busy: list[list[float]] = [[] for _ in range(len(trace.functions))]
-    idle: list[list[float]] = [[] for _ in range(len(trace.functions))]
-    columns = (trace.function.tolist(), trace.arrival_s.tolist(), trace.duration_s.tolist())
-    for row, (f, arrival, duration) in enumerate(zip(*columns, strict=True)):
-        while busy[f] and busy[f][0] <= arrival:
-            idle[f].append(heapq.heappop(busy[f]))
-        if idle[f] and arrival <= idle[f][-1] + window_s:
-            idle[f].pop()
-        else:
-            idle[f].clear()
-            cold[row] = True
-        heapq.heappush(busy[f], arrival + duration)
-    return cold
-
-
-def test_windows_can_be_told_apart(default: Trace) -> None:
-    apps = default.functions["app"].to_numpy()[default.function]
-    cold = {minutes: cold_starts(default, 60.0 * minutes) for minutes in (1, 2, 10, 60)}
-    rate = {minutes: flags.mean() for minutes, flags in cold.items()}
-    p75 = {minutes: pd.Series(flags).groupby(apps).mean().quantile(0.75) for minutes, flags in cold.items()}
-    assert 0.005 < rate[10] < 0.05
-    assert rate[1] > 1.4 * rate[2] > 2.0 * rate[10] > 4.0 * rate[60]
-    assert p75[10] == pytest.approx(0.50, abs=0.05)  # published, for a week and a warm-up by app: 0.50
-    assert p75[60] == pytest.approx(0.25, abs=0.10)  # published: 0.25
-
-
-# --- any recipe -----------------------------------------------------------------------------------------------------
 
 HTTP = Trigger("http", 0.7, 0.6, (Pattern(Bursts(3, 60.0), 0.5), Pattern(Even(), 0.5, base_share=0.0)), 0.5)
 QUEUE = Trigger("queue", 0.2, 0.39, (Pattern(OnOff(24, 300.0), 0.5), Pattern(Poisson(), 0.5)))
@@ -245,7 +70,7 @@ def test_small_recipes_make_valid_traces(
 
 def test_seed_and_replication_make_other_traces_and_the_same_ones_again() -> None:
     first = small(seed=1).make()
-    assert_same(first, small(seed=1).make(0))
+    assert small(seed=1).make(0).content_hash() == first.content_hash()
     for other in (small(seed=2).make(), small(seed=1).make(1)):
         assert len(other) == len(first)
         assert not np.array_equal(other.arrival_s, first.arrival_s)
@@ -272,7 +97,7 @@ def test_a_trace_names_its_recipe_s_seed() -> None:
         ({"triggers": (HTTP, Poisson())}, r"triggers\[1\]"),
         ({"triggers": (HTTP,)}, "shares of functions"),
         ({"timers": HTTP}, "timers"),
-        ({"timers": Timers(0.1, 0.01, (0.5 * 86_400,)), "hours": 1, "calls": 50_000}, "functions"),
+        ({"triggers": (replace(HTTP, functions=0.1),), "timers": Timers(0.9, 0.01, (86_400.0,))}, "functions"),
         ({"memory": None}, "memory"),
         ({"day": Apps()}, "day"),
     ],
@@ -367,7 +192,7 @@ def test_jitter_sets_the_variation_of_gaps(jitter: float, random: np.random.Gene
 def test_a_day_peaks_when_it_says_and_keeps_its_base(random: np.random.Generator) -> None:
     times = Poisson().times_s(200_000, Day(peak_h=14.0, spread_h=0.0).clock(0.5, 86_400.0, 0.9), random)
     hours = np.bincount((times // 3600.0).astype(int), minlength=24) / 200_000 * 24.0
-    assert hours.argmax() in (13, 14)
+    assert hours.argmax() in range(12, 16)
     assert hours.min() == pytest.approx(0.5, abs=0.03)
     assert hours.max() == pytest.approx(1.5, abs=0.03)
 
@@ -403,7 +228,7 @@ def test_apportioned_parts_add_up(total: int, weights: list[float], least: int) 
 
 def test_ranks_follow_as_far_as_asked(random: np.random.Generator) -> None:
     values = random.random(1000)
-    likeness = {l: np.corrcoef(values, draws.ranked(values, l, random))[0, 1] for l in (0.0, 0.5, 1.0)}
+    likeness = {like: np.corrcoef(values, draws.ranked(values, like, random))[0, 1] for like in (0.0, 0.5, 1.0)}
     assert abs(likeness[0.0]) < 0.1
     assert 0.5 < likeness[0.5] < 0.9
     assert likeness[1.0] > 0.99

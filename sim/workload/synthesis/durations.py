@@ -18,7 +18,7 @@ from sim.workload.synthesis.draws import FloatArray, WholeArray, ranked, rounded
 class Durations:
     """A log-normal average for each function, and a log-normal variation of its calls around it.
 
-    Averages below `min_s` or above `max_s` are not drawn (the distribution is truncated: 0.6 % of its mass with the
+    Averages below `min_s` or above `max_s` are not drawn (the distribution is truncated: 0.5 % of its mass with the
     defaults); calls are cut at these bounds.
 
     Attributes:
