@@ -132,16 +132,19 @@ def _places(values: FloatArray, least: int) -> int:
 def _value(value: float, places: int) -> str:
     if isnan(value):
         return MISSING
-    return f"{value:,.{places}f}" if isfinite(value) else "∞"
+    return _rounded(value, places) if isfinite(value) else "∞"
 
 
 def _half_width(half: float, places: int) -> str:
     if not isfinite(half):
         return ""
+    return f"±{_rounded(half, places)}" if half else "±0"
+
+
+def _rounded(number: float, places: int) -> str:
+    """A number >= 0; one that would round to nothing but is not is only said to be small."""
     smallest = 10.0**-places
-    if 0 < half < smallest / 2:
-        return f"±<{smallest:.{places}f}"
-    return f"±{half:,.{places}f}" if half else "±0"
+    return f"<{smallest:.{places}f}" if 0 < number < smallest / 2 else f"{number:,.{places}f}"
 
 
 def printable(label: str) -> str:
