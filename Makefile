@@ -26,7 +26,7 @@ check() { printf '\n== %s\n' "$$*"; "$(VENV)/bin/$$@" || failed="$$failed [$$*]"
 check ruff check; \
 check ruff format --check; \
 check mypy sim; \
-check lint-imports --no-logo; \
+check lint-imports --no-logo --no-cache; \
 [ -z "$$failed" ] || printf '\n== FAILED:%s\n' "$$failed"
 
 lint: $(VENV)/.test

@@ -25,7 +25,7 @@ from sim.experiment.manifest import manifest
 from sim.experiment.run_folder import write_run
 from sim.report.figures import pareto, save_figure
 from sim.report.progress import progress
-from sim.report.table import comparison_table
+from sim.report.table import comparison_table, comparison_text
 
 USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
 
@@ -128,7 +128,10 @@ def run_job(composed: DictConfig, trust: Trust) -> None:
 
 
 def _show(console: Console, compared: Comparison, folder: Path) -> None:
-    console.print(comparison_table(compared.frame, compared.notes))
+    if console.is_terminal:
+        console.print(comparison_table(compared.frame, compared.notes, width=console.width))
+    else:
+        console.print(comparison_text(compared.frame, compared.notes), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written to {_short(folder)}: {', '.join(sorted(p.name for p in folder.iterdir()))}",
                   markup=False, highlight=False, soft_wrap=True)  # fmt: skip
 

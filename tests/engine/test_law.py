@@ -67,3 +67,18 @@ def test_the_ends_of_the_scale_have_names(policy: object, same: object, case: Ca
     assert a.requests.start_s.tolist() == b.requests.start_s.tolist()
     assert a.requests.instance.tolist() == b.requests.instance.tolist()
     assert a.instances.ended_s.tolist() == b.instances.ended_s.tolist()
+
+
+# Where the law does not hold, keeping longer can cost cold starts. These are the smallest that a search over small grids
+# found, and both are told in the documentation.
+RISE_WITH_START_UPS = Case(
+    (0,) * 4, arrival_s=(0.0, 4.0, 7.25, 8.5), duration_s=(1.0,) * 4, window_s=(0.0,) * 4, start_up_s=2.0
+)
+
+
+def test_with_start_ups_a_longer_window_can_mean_more_cold_starts() -> None:
+    # 0.5 s: the second call starts an instance, is late for it, and so leaves it warm for the third and the fourth.
+    # 1.5 s: the second call is warm and done early, the instance is gone by the third, and the fourth comes too soon.
+    shorter, longer = (RISE_WITH_START_UPS.run(FixedWindow(window_s)) for window_s in (0.5, 1.5))
+    assert kinds(shorter) == ["cold", "cold", "warm", "warm"]
+    assert kinds(longer) == ["cold", "warm", "cold", "cold"]
