@@ -172,10 +172,10 @@ def _tidy(message: str) -> str:
     if found := re.search(r"Could not (?:find|load) '([\w@]+)/([^']*)'", message):
         group = found[1].split("@")[0]
         there = ", ".join(sorted(path.stem for path in (config_dir() / group).glob("*.yaml")))
-        return f"there is no {group} called {found[2]!r}; there is {there}" if there else message.split("\n")[0]
+        return f"there is no {group} called {found[2]!r}; there is {there}" if there else message.partition("\n")[0]
     if found := re.search(r"Could not override '(.*)'", message):
         return f"{found[1]}: there is no such key"
-    kept = message.split("\nConfig search path:")[0]
+    kept = message.partition("\nConfig search path:")[0]
     kept = re.sub(r"\nSee https?://\S+.*", "", kept)
     return re.sub(r"\n\s*(full_key|object_type|reference_type)[:=].*", "", kept).strip()
 

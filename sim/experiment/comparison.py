@@ -45,8 +45,8 @@ class Comparison:
     """A comparison: a row a policy, and what a reader must know besides.
 
     Attributes:
-        frame: policy, policy_value, replications, then every metric (the mean over replications) and, for the main
-            ones, ``<metric>_ci95``: the half-width of its 95 % interval, NaN where there is none.
+        frame: policy, policy_value, needs_future, replications, then every metric (the mean over replications) and, for
+            the main ones, ``<metric>_ci95``: the half-width of its 95 % interval, NaN where there is none.
         notes: sentences by topic: workload, platform, intervals, baseline.
     """
 
@@ -106,7 +106,13 @@ def compare(
         for label, summary in _replicate(drawn, policies, setting, replication, watched).items():
             runs[label].append(summary)
     rows = [
-        {"policy": label, "policy_value": repr(policies[label]), "replications": len(summaries), **_row(summaries)}
+        {
+            "policy": label,
+            "policy_value": repr(policies[label]),
+            "needs_future": policies[label].needs_future,
+            "replications": len(summaries),
+            **_row(summaries),
+        }
         for label, summaries in runs.items()
     ]
     notes = {
@@ -146,10 +152,12 @@ def _ratio(part: float, whole: float) -> float:
 def _row(summaries: list[pd.Series]) -> dict[str, float]:
     """Means over replications, and half-widths of the t intervals."""
     table = pd.DataFrame(summaries)
-    row = {str(name): float(value) for name, value in table.mean().items()}
+    row = {str(name): float(value) for name, value in table.mean(skipna=False).items()}
     n = len(table)
     t = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) if n > 1 else np.nan
-    spread = table[list(WITH_INTERVALS)].std(ddof=1) if n > 1 else table[list(WITH_INTERVALS)].iloc[0] * np.nan
+    spread = (
+        table[list(WITH_INTERVALS)].std(ddof=1, skipna=False) if n > 1 else table[list(WITH_INTERVALS)].iloc[0] * np.nan
+    )
     return row | {f"{name}_ci95": float(t * spread[name] / np.sqrt(n)) for name in WITH_INTERVALS}
 
 

@@ -44,6 +44,7 @@ class Activator:
         self._service_s: dict[int, float] = {}
         self._start_rows = array("q")
         self._phases_s = array("d")
+        self._fetched_mb = array("d")
 
     def start(self, function: int, k: int, row: int, now_s: float, service_s: float) -> None:
         """Start an instance for call `row`, the k-th (from 0) of its function, and let it wait there."""
@@ -52,7 +53,7 @@ class Activator:
             pool = self._pools[function] = self._make_pool(function)
         instance = Instance(self._calendar, self._ledger, pool, function, row, self._max_lifetime_s)
         phases_s = self._draws.draw(function, k)
-        self._code_store.fetch(self._link[function])
+        self._fetched_mb.append(self._code_store.fetch(self._link[function]))
         self._start_rows.append(row)
         self._phases_s.extend(phases_s)
         start_up_s = 0.0
@@ -81,5 +82,5 @@ class Activator:
             phases=phases,
             row=rows,
             phase_s=np.frombuffer(self._phases_s).reshape(rows.size, len(phases)),
-            downloaded_mb=self._code_store.fetched_mb,
+            fetched_mb=np.frombuffer(self._fetched_mb),
         )

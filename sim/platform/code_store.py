@@ -1,21 +1,17 @@
-"""The code store: zip packages and images, fetched by every instance that starts."""
+"""The code store: zip packages and images, fetched by the instances that start."""
 
 from __future__ import annotations
 
 
 class CodeStore:
-    """Packages by link, and how much of them has been fetched.
+    """Packages by link.
 
     There are no caches: every start fetches the whole package. How long that takes is a phase of the start.
-
-    Attributes:
-        fetched_mb: MB handed out so far.
     """
 
     def __init__(self) -> None:
         self._size_mb: list[float] = []
         self.kind: list[str] = []
-        self.fetched_mb = 0.0
 
     def put(self, kind: str, size_mb: float) -> int:
         """Store a ``zip`` or an ``image`` of `size_mb` (zipped, or compressed layers); returns the link to it."""
@@ -24,7 +20,5 @@ class CodeStore:
         return len(self._size_mb) - 1
 
     def fetch(self, link: int) -> float:
-        """Hand out a package; returns its size in MB."""
-        size_mb = self._size_mb[link]
-        self.fetched_mb += size_mb
-        return size_mb
+        """Hand out a package; returns the MB that had to be moved."""
+        return self._size_mb[link]

@@ -155,10 +155,10 @@ def _draw_and_name(figure: Figure, axes: Axes, points: Points, look: Mapping[str
 
 
 def _set_scales(axes: Axes, points: Points) -> None:
-    """Scales for the points and their error bars; a bar that reaches zero or below is cut by the axis."""
+    """Scales for the points and their error bars; a bar that reaches below a tenth of its value may leave the axis."""
     which: Literal["x", "y"]
     for which, values, half, most in (("x", points.x, points.x_half, np.inf), ("y", points.y, points.y_half, 100.0)):
-        low = np.where(values - half > 0, values - half, values)
+        low = np.where(values - half > 0.1 * values, values - half, values)
         ends = np.concatenate([low, values, values + half])
         scales.apply(axes, which, scales.choose(ends[np.tile(points.drawn, 3)], most=most))
 

@@ -94,6 +94,7 @@ def _candidates(anchor: FloatArray, size: FloatArray, scene: Scene) -> Candidate
     boxes = np.hstack([centre - size / 2, centre + size / 2])
     leaders = np.array([leader(anchor, box) for box in boxes])
     cost = np.asarray(10 * rings + ways, np.float64).ravel()
+    cost += 20.0 * (rings.ravel() > 0) * (way == 0).any(axis=1)  # such a leader could run along a step or a bar
     cost += FORBIDDEN * ((boxes[:, :2] < scene.bounds[:2]) | (boxes[:, 2:] > scene.bounds[2:])).any(axis=1)
     for marker in scene.boxes:
         if not np.allclose((marker[:2] + marker[2:]) / 2, anchor):  # the nearest ring touches the point's own marker

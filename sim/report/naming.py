@@ -47,7 +47,7 @@ def name_beside(axes: Axes, xy: FloatArray, names: Sequence[str], marker_pt: flo
     radius = (marker_pt / 2 + CLEAR_PT) * pixels
     lines = [_segments(line) for line in axes.lines if line.get_transform() == axes.transData]
     scene = Scene(
-        bounds=np.asarray(axes.get_window_extent().padded(-CLEAR_PT * pixels).extents),
+        bounds=_free_area(axes, CLEAR_PT * pixels),
         boxes=np.hstack([anchors - radius, anchors + radius]),
         lines=np.vstack(lines) if lines else np.empty((0, 4)),
         near=radius,
@@ -88,6 +88,13 @@ def text_size(axes: Axes, text: str) -> tuple[float, float]:
     extent = probe.get_window_extent()
     probe.remove()
     return extent.width, extent.height
+
+
+def _free_area(axes: Axes, margin: float) -> FloatArray:
+    """Where names may be: the axes, and up to the edge of the figure where no axis is drawn."""
+    left, bottom, _, _ = axes.get_window_extent().extents
+    _, _, right, top = axes.figure.bbox.extents
+    return np.array([left + margin, bottom + margin, right - margin, top - margin])
 
 
 def _segments(line: Line2D) -> FloatArray:

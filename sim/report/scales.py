@@ -21,6 +21,7 @@ LOG_FROM: Final = 10.0
 """The ratio of the largest to the smallest positive value from which an axis is logarithmic."""
 BREAK: Final = 0.14
 """Part of the axis between zero and where the logarithmic part begins."""
+MOST_TICKS: Final = 10
 MARGIN: Final = 0.1
 """Part of the axis left free at each end."""
 
@@ -82,7 +83,7 @@ def _decades(low: float, high: float, most: float) -> tuple[tuple[float, ...], t
     ticks, marks = (
         tuple(t for t in _steps(low, high, of) if low <= t <= min(high, most)) for of in (parts, range(1, 10))
     )
-    return ticks, marks
+    return ticks[:: ceil(len(ticks) / MOST_TICKS) or 1], marks
 
 
 def _steps(low: float, high: float, parts: Iterable[int]) -> list[float]:

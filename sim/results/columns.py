@@ -101,18 +101,18 @@ class Starts:
         phases: names of the phases, in order.
         row: int64[s], row of the causing call, which also names the instance.
         phase_s: float64[s, len(phases)], seconds; their sum in order is the start-up time.
-        downloaded_mb: MB of packages and images that all starts fetched.
+        fetched_mb: float64[s], MB of package or image that each start fetched.
     """
 
     phases: tuple[str, ...]
     row: npt.NDArray[np.int64]
     phase_s: FloatArray
-    downloaded_mb: float
+    fetched_mb: FloatArray
 
     def frame(self) -> pd.DataFrame:
-        """The public form: the row of the call, then a column a phase."""
+        """The public form: the row of the call, a column a phase, and the MB fetched."""
         columns = {f"{name}_s": self.phase_s[:, i] for i, name in enumerate(self.phases)}
-        return pd.DataFrame({"row": self.row, **columns})
+        return pd.DataFrame({"row": self.row, **columns, "fetched_mb": self.fetched_mb})
 
 
 @dataclass(frozen=True, eq=False)

@@ -135,13 +135,20 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "mean_busy_instances": mean["busy"],
         "mean_idle_instances": mean["idle"],
         "instance_starts": table["starts"].sum(),
-        "downloaded_gb": columns.starts.downloaded_mb / MB_PER_GB,
+        "downloaded_gb": downloaded_mb(columns, span) / MB_PER_GB,
         "user_cost_usd": user_usd,
         "user_cost_per_million_usd": _ratio(user_usd * 1e6, calls),
         "provider_cost_usd": provider_usd,
         "provider_cost_per_million_usd": _ratio(provider_usd * 1e6, calls),
     }
     return pd.Series(values, dtype=np.float64)
+
+
+def downloaded_mb(columns: Columns, span: Span) -> float:
+    """MB of packages and images fetched by the starts that began inside the span."""
+    starts = columns.starts
+    began_s = columns.requests.arrival_s[starts.row]
+    return float(starts.fetched_mb[(began_s >= span.start_s) & (began_s <= span.end_s)].sum())
 
 
 def cold_shares(table: pd.DataFrame) -> dict[str, float]:
