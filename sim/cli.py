@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeepwarmError as error:
         return _say(error)
     except KeyboardInterrupt:
-        Console(stderr=True).print("\nstopped; nothing was written", highlight=False)
+        Console(stderr=True).print("\nstopped; what was not finished was not written", highlight=False)
         return 130
     return 0
 
@@ -70,7 +70,9 @@ def run(words: Sequence[str]) -> None:
     """``keepwarm run``: check the configuration, then let Hydra run it, once or as a sweep."""
     packages, rest = _take_trust(words)
     trust = config.trusted(packages)
-    parsed = get_args_parser().parse_args(rest)
+    sys.argv = ["keepwarm run"]
+    parsed = get_args_parser().parse_intermixed_args(rest)
+    sys.argv += [word for word in rest if word not in parsed.overrides] + parsed.overrides  # Hydra wants options first
     if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
         config.screen(parsed, trust)
 
@@ -78,10 +80,10 @@ def run(words: Sequence[str]) -> None:
         try:
             run_job(composed, trust)
         except KeepwarmError as error:
-            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
             sys.exit(_say(error))
+        finally:
+            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
 
-    sys.argv = ["keepwarm run", *rest]
     hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(job)()
 
 

@@ -9,19 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.core.singleton import Singleton
+from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf reads files with, and lets through
 
-from sim.core.build import TARGET, Trust, build, check_arguments, check_type
+from sim.core.build import TARGET, Trust, build, check_arguments, check_type, resolve
 from sim.core.errors import ConfigError
 from sim.engine.simulate import ENGINES
 from sim.experiment.comparison import Setting
@@ -35,6 +39,8 @@ VERSION_BASE: Final = "1.3"
 ROOT: Final = "config"
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
 _OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine")
+HYDRAS_OWN: Final = ("hydra", "hydra_plugins", "logging", "colorlog")
+STREAMS: Final = ("ext://sys.stdout", "ext://sys.stderr")
 _NUMBERS: Final = {"seed": int, "replications": int, "warm_up_s": float, "horizon_s": float | None}
 
 
@@ -62,7 +68,7 @@ def config_dir() -> Path:
 
 def trusted(packages: Sequence[str] = ()) -> Trust:
     """What the user trusts: packages named on the command line or in the environment, never in a config."""
-    named = [*packages, *os.environ.get(TRUST_VARIABLE, "").split(",")]
+    named = ",".join([*packages, os.environ.get(TRUST_VARIABLE, "")]).split(",")
     return Trust(tuple(name.strip() for name in named if name.strip()))
 
 
@@ -123,14 +129,22 @@ def compose_config(
         ConfigError: what Hydra had to say, as one message.
     """
     check_overrides(overrides)
-    search = [f"hydra.searchpath=[{','.join(f'file://{path.resolve()}' for path in extra)}]"] if extra else []
+    search = [f"hydra.searchpath=[{','.join(map(_as_source, extra))}]"] if extra else []
     try:
         with _hydra(folder or config_dir()):
             composed = compose(name, overrides=[*overrides, *search], return_hydra_config=with_hydra)
             _check_choices(name, [*overrides, *search])
-    except (HydraException, OmegaConfBaseException, OSError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
         raise ConfigError(_tidy(str(error))) from None
     return composed
+
+
+def _as_source(folder: Path) -> str:
+    """A folder as Hydra's grammar wants it, whatever is in its name."""
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder of configs at {folder}")
+    name = str(folder.resolve()).replace("'", r"\'")
+    return f"'file://{name}'"
 
 
 @contextmanager
@@ -149,35 +163,52 @@ def check_overrides(overrides: Sequence[str]) -> None:
     parser = OverridesParser.create()
     for override in overrides:
         try:
-            parser.parse_override(override)
+            parsed = parser.parse_override(override)
         except HydraException:
-            raise ConfigError(f"{override}: not an override; write key=value, lists as key='[a,b]'") from None
+            parsed = None
+        if parsed is None or not parsed.key_or_group:
+            raise ConfigError(f"{override}: not an override; write key=value, lists as key='[a,b]'")
+        if _is_group(parsed) and not parsed.is_delete() and isinstance(parsed.value(), int | float | None):
+            raise ConfigError(f"{override}: name one of {_presets_in(parsed.key_or_group)}")
         if found := re.match(r"(\+{0,2})policy\.(\w+)\.(.*)", override):
             meant = f"{found[1]}policies.{found[2]}.{found[3]}"
             raise ConfigError(f"{override}: parameters of a policy lie under policies; write {meant}")
 
 
+def _presets_in(group: str) -> str:
+    return ", ".join(sorted(path.stem for path in (config_dir() / group).glob("*.yaml")))
+
+
+def _is_group(override: Override) -> bool:
+    return (config_dir() / override.key_or_group).is_dir()
+
+
 def _check_choices(name: str, overrides: Sequence[str]) -> None:
-    """Refuse a policy that is named twice: the second would silently be the first."""
+    """Refuse policies of which one would silently take the place of another."""
     loader = GlobalHydra.instance().config_loader()
     defaults = loader.compute_defaults_list(name, list(overrides), RunMode.RUN).defaults
-    chosen = [str(d.config_path).removeprefix("policy/") for d in defaults if str(d.config_path).startswith("policy/")]
-    for policy in chosen:
-        if chosen.count(policy) > 1:
+    chosen = [(str(d.config_path).removeprefix("policy/"), d.package) for d in defaults
+              if str(d.config_path).startswith("policy/")]  # fmt: skip
+    for policy, package in chosen:
+        if chosen.count((policy, package)) > 1:
             raise ConfigError(f"the policy {policy} is named twice")
+        if package != f"policies.{policy}":
+            raise ConfigError(f"policy/{policy}.yaml: its first line must be: # @package policies.{policy}")
 
 
 def _tidy(message: str) -> str:
     """What Hydra means, without its search path, links and advice that our checks would refuse."""
     if found := re.search(r"Could not (?:find|load) '([\w@]+)/([^']*)'", message):
         group = found[1].split("@")[0]
-        there = ", ".join(sorted(path.stem for path in (config_dir() / group).glob("*.yaml")))
+        there = _presets_in(group)
         return f"there is no {group} called {found[2]!r}; there is {there}" if there else message.partition("\n")[0]
+    if found := re.search(r"Ambiguous value for argument '(.*)'", message):
+        return f"{found[1]}: several values; to sweep over them add --multirun, for a list write key='[a,b]'"
     if found := re.search(r"Could not override '(.*)'", message):
         return f"{found[1]}: there is no such key"
     kept = message.partition("\nConfig search path:")[0]
     kept = re.sub(r"\nSee https?://\S+.*", "", kept)
-    return re.sub(r"\n\s*(full_key|object_type|reference_type)[:=].*", "", kept).strip()
+    return " ".join(re.sub(r"\n\s*(full_key|object_type|reference_type)[:=].*", "", kept).split())
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -185,10 +216,10 @@ def plain(config: DictConfig) -> dict[str, Any]:
     try:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None)
         if "Missing mandatory value" in str(error):
-            key = getattr(error, "full_key", None)
             raise ConfigError(f"{key} must be given: {key}=...") from None
-        raise ConfigError(_tidy(str(error))) from None
+        raise ConfigError(f"{key}: {_tidy(str(error))}" if key else _tidy(str(error))) from None
 
 
 def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) -> Run:
@@ -200,14 +231,16 @@ def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) 
         trust: which packages classes may come from.
     """
     _check_keys(config)
-    policies = {
-        policy_label(name, node, presets): build(node, f"policies.{name}", KeepAlive, trust)  # type: ignore[type-abstract]
-        for name, node in (config.get("policies") or {}).items()
-    }
-    if not policies:
+    nodes, workload = config.get("policies") or {}, config["workload"]
+    for key, node in (("policies", nodes), ("workload", workload)):
+        check_type(node, Mapping, key)
+    built = {name: build(node, f"policies.{name}", KeepAlive, trust) for name, node in nodes.items()}  # type: ignore[type-abstract]
+    if not built:
         raise ConfigError("no policy is named: choose some, e.g. policy='[fixed_1m,fixed_10m]'")
-    workload = config["workload"]
+    policies = {policy_label(name, nodes[name], presets): policy for name, policy in built.items()}
     check_arguments(load_trace, workload, "workload")
+    if not workload["path"]:
+        raise ConfigError("workload.path must be given: workload.path=...")
     setting = Setting(
         platform=build(config["platform"], "platform", Platform, trust),
         price=build(config["pricing"], "pricing", PriceBook, trust),
@@ -229,6 +262,9 @@ def _check_keys(config: Mapping[str, Any]) -> None:
     for key in config:
         if key not in _OWN_KEYS and key not in _NUMBERS:
             raise ConfigError(f"{key}: there is no such key; there is {', '.join((*_OWN_KEYS, *_NUMBERS))}")
+    for key in (*_OWN_KEYS, *_NUMBERS):
+        if key not in config and key != "policies":
+            raise ConfigError(f"{key} must be given")
     for key, kind in _NUMBERS.items():
         check_type(config[key], kind, key)
     if config["replications"] < 1:
@@ -238,9 +274,9 @@ def _check_keys(config: Mapping[str, Any]) -> None:
 def policy_label(name: str, node: Mapping[str, Any], presets: Sequence[Path]) -> str:
     """The name of a policy's row: that of its preset, with whatever was changed in it."""
     original = _preset_file(name, presets)
-    changed = {k: v for k, v in node.items() if original.get(k, v) != v or (original and k not in original)}
-    parameters = ", ".join(f"{key}={value}" for key, value in changed.items())
-    return f"{name} ({parameters})" if parameters else name
+    changed = [f"{k}={v}" for k, v in node.items() if original.get(k, v) != v or (original and k not in original)]
+    changed += [f"no {key}" for key in original if key not in node]
+    return f"{name} ({', '.join(changed)})" if changed else str(name)
 
 
 def _preset_file(name: str, presets: Sequence[Path]) -> dict[str, Any]:
@@ -264,35 +300,75 @@ def screen(arguments: argparse.Namespace, trust: Trust) -> None:
         arguments: Hydra's own command line, parsed.
         trust: which packages classes may come from.
     """
-    folder = Path(arguments.config_path) if arguments.config_path else None
-    extra = [Path(arguments.config_dir)] if arguments.config_dir else []
-    overrides = _without_sweeps(arguments.overrides) if arguments.multirun else arguments.overrides
-    look = partial(compose_config, folder=folder, name=arguments.config_name or ROOT, extra=extra)
-    composed = look(overrides, with_hydra=True)
-    check_hydra_node(OmegaConf.to_container(composed.hydra, resolve=False), "hydra", trust)
+    if arguments.experimental_rerun:
+        raise ConfigError("--experimental-rerun is not supported; --config-dir and overrides do the same run again")
+    setup_globals()  # Hydra's own resolvers, such as ${now:}
+    folder = Path(arguments.config_path) if arguments.config_path else config_dir()
+    presets = [*([Path(arguments.config_dir)] if arguments.config_dir else []), folder]
+    look = partial(compose_config, folder=folder, name=arguments.config_name or ROOT, extra=presets[:-1])
+    overrides = list(arguments.overrides)
+    composed = look(_jobs(overrides, presets)[0] if arguments.multirun else overrides, with_hydra=True)
+    hydra = _as_in_a_job(composed)
+    check_hydra_node(hydra, "hydra", trust)
+    _check_folder(Path(hydra["sweep" if arguments.multirun else "run"]["dir"]))
+    if arguments.multirun or composed.hydra.mode == RunMode.MULTIRUN:
+        overrides += [f"{key}={values}" for key, values in (composed.hydra.sweeper.get("params") or {}).items()]
+        for job in _jobs(overrides, presets)[1:]:
+            check_hydra_node(_as_in_a_job(look(job, with_hydra=True)), "hydra", trust)
     if not (arguments.cfg or arguments.info):
-        build_run(plain(look(overrides)), [*extra, folder or config_dir()], trust)
+        with open_dict(composed):
+            del composed["hydra"]
+        build_run(plain(composed), presets, trust)
 
 
-def _without_sweeps(overrides: Sequence[str]) -> list[str]:
-    """The first job of a sweep."""
-    first = []
+def _jobs(overrides: Sequence[str], presets: Sequence[Path]) -> list[list[str]]:
+    """The jobs of a sweep that differ in the files they are composed of; of swept values only the first is taken."""
+    choices = []
     for override, parsed in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
-        sweeps = parsed.is_sweep_override() and not parsed.key_or_group.startswith("hydra.")
-        key = override.split("=", 1)[0]
-        first.append(f"{key}={next(iter(parsed.sweep_string_iterator()))}" if sweeps else override)
-    return first
+        key, values = parsed.get_key_element(), [override]
+        if parsed.is_sweep_override() and not parsed.key_or_group.startswith("hydra."):
+            values = [f"{key}={value}" for value in _swept(parsed, presets)]
+        choices.append(values if _is_group(parsed) or "/" in parsed.key_or_group else values[:1])
+    return [list(job) for job in product(*choices)]
+
+
+def _swept(override: Override, presets: Sequence[Path]) -> list[str]:
+    """The values that a sweep takes; of an interval its start."""
+    values: Any = override.value()
+    if isinstance(values, IntervalSweep):
+        return [f"{values.start:g}"]
+    if isinstance(values, Glob):
+        names = {path.stem for folder in presets for path in (folder / override.key_or_group).glob("*.yaml")}
+        return values.filter(sorted(names))
+    return list(override.sweep_string_iterator())
+
+
+def _as_in_a_job(composed: DictConfig) -> Any:
+    """Hydra's own node with everything that Hydra will put in, interpolations resolved."""
+    try:
+        for key, value in (("runtime.output_dir", "."), ("job.id", "0"), ("job.num", 0)):
+            OmegaConf.update(composed, f"hydra.{key}", value, force_add=True)
+        return OmegaConf.to_container(composed.hydra, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_tidy(str(error))) from None
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder for results that cannot be made."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ConfigError(f"results cannot be written to {folder}: {there} is not a folder that can be written to")
 
 
 def check_hydra_node(node: Any, where: str, trust: Trust) -> None:
     """Hydra builds its own launchers, callbacks and loggers: only Hydra's, its plugins' and the trusted ones may be."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            if key in (TARGET, "()", "class") and isinstance(value, str):
-                root = value.split(".")[0]
-                if root not in ("hydra", "hydra_plugins", "logging", "colorlog") and not trust.covers(value):
-                    raise ConfigError(f"{where}.{key}: {value} is not trusted")
+            if key in (TARGET, "()", "class") and value is not None:
+                resolve(value, f"{where}.{key}", Trust((*HYDRAS_OWN, *trust.packages)))
             check_hydra_node(value, f"{where}.{key}", trust)
     elif isinstance(node, list):
         for i, item in enumerate(node):
             check_hydra_node(item, f"{where}[{i}]", trust)
+    elif isinstance(node, str) and node.startswith("ext://") and node not in STREAMS:
+        raise ConfigError(f"{where}: {node} is not trusted; there is {', '.join(STREAMS)}")

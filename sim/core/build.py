@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 from sim.core.errors import ConfigError, KeepwarmError
 
 T = TypeVar("T")
-TARGET = "_target_"
+TARGET: typing.Final = "_target_"
+LONGEST: typing.Final = 80
+"""Characters of a value that an error message shows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def build(node: Any, where: str, expected: type[T], trust: Trust) -> T:
         ConfigError: an untrusted or impossible target; unknown, missing or wrongly typed parameters.
     """
     if not isinstance(node, Mapping) or TARGET not in node:
-        raise ConfigError(f"{where}: expected a mapping with {TARGET}, not {node!r}")
+        raise ConfigError(f"{where}: expected a mapping with {TARGET}, got {_shown(node)}")
     built = _value(node, where, trust)
     if not isinstance(built, expected):
         raise ConfigError(f"{where}: {node[TARGET]} is not a {expected.__name__}")
@@ -76,24 +78,24 @@ def resolve(target: Any, where: str, trust: Trust) -> type:
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
         raise ConfigError(f"{where}: {TARGET} must be the dotted name of a class, not {target!r}")
     if not trust.covers(target):
-        raise ConfigError(f"{where}: {target} is not trusted: {_how_to_trust(target)}")
-    found = _look_up(target, where)
+        raise _untrusted(target, where, target)
+    found = _look_up(target, where, trust)
     if not isinstance(found, type):
         raise ConfigError(f"{where}: {target} is not a class")
     if not trust.covers(found.__module__):
-        raise ConfigError(
-            f"{where}: {target} is {found.__module__}.{found.__qualname__}, which is not trusted:"
-            f" {_how_to_trust(found.__module__)}"
-        )
+        raise _untrusted(target, where, f"{found.__module__}.{found.__qualname__}")
     return found
 
 
-def _how_to_trust(name: str) -> str:
+def _untrusted(target: str, where: str, name: str) -> ConfigError:
     package = name.split(".", maxsplit=1)[0]
-    return f"if it is yours, say so with --trust {package} or KEEPWARM_TRUST={package}"
+    means = target if name == target else f"{target} is {name}, which"
+    return ConfigError(
+        f"{where}: {means} is not trusted: if it is yours, say so with --trust {package} or KEEPWARM_TRUST={package}"
+    )
 
 
-def _look_up(target: str, where: str) -> Any:
+def _look_up(target: str, where: str, trust: Trust) -> Any:
     parts = target.split(".")
     for length in range(len(parts) - 1, 0, -1):
         module_name = ".".join(parts[:length])
@@ -106,6 +108,8 @@ def _look_up(target: str, where: str) -> Any:
         except Exception as error:  # whatever a user's module raises
             raise ConfigError(f"{where}: importing {module_name} fails: {error}") from error
         for part in parts[length:]:
+            if isinstance(found, types.ModuleType) and not trust.covers(found.__name__):
+                raise _untrusted(target, where, found.__name__)  # asking it for a part may import that
             if not hasattr(found, part):
                 raise ConfigError(f"{where}: there is no {target}: {module_name} has no {part}")
             found = getattr(found, part)
@@ -139,13 +143,45 @@ def _hints(function: Any) -> dict[str, Any]:
 
 def check_type(value: Any, hint: Any, where: str) -> None:
     """Refuse a value that does not fit its annotation, in words that a person can act on."""
-    if not _fits(value, hint):
-        got = "nothing" if value in ("", None) else repr(value)
-        raise ConfigError(f"{where}: expected {_in_words(hint)}, got {got}")
+    if _fits(value, hint):
+        return
+    for place, item, item_hint in _items(value, hint, where):
+        check_type(item, item_hint, place)  # the innermost that does not fit
+    raise ConfigError(f"{where}: expected {_in_words(hint)}, got {_shown(value)}")
+
+
+def _items(value: Any, hint: Any, where: str) -> list[tuple[str, Any, Any]]:
+    """The items of a container that is of the right kind: where each is, and what it ought to be."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return next(filter(None, (_items(value, a, where) for a in arguments)), [])
+    if not isinstance(origin, type):
+        return []
+    if issubclass(origin, Mapping):
+        items = value.items() if isinstance(value, Mapping) else ()
+        return [(f"{where}.{key}", item, arguments[1]) for key, item in items]
+    if not isinstance(value, list | tuple) or (origin is tuple and Ellipsis not in arguments):
+        return []
+    return [(f"{where}[{i}]", item, arguments[0]) for i, item in enumerate(value)]
+
+
+def _shown(value: Any) -> str:
+    if value in ("", None):
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 _WORDS: typing.Final = types.MappingProxyType(
-    {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}
+    {
+        float: "a number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "text",
+        type(None): "null",
+        list: "a list",
+        Mapping: "a mapping",
+    }
 )
 
 
@@ -169,13 +205,15 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, a) for a in arguments)
     if origin is typing.Literal:
-        return value in arguments
+        return any(type(value) is type(a) and value == a for a in arguments)
     if isinstance(origin, type):
         return _container_fits(value, origin, arguments)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
+    if hint is list:
+        return isinstance(value, list | tuple)
     return isinstance(value, hint) if isinstance(hint, type) else True
 
 

@@ -7,7 +7,7 @@ from math import inf, nan
 
 import numpy as np
 
-from sim.results.columns import COLD, NO_INSTANCE, UNENDED, WARM, Instances, Requests
+from sim.results.columns import COLD, NO_INSTANCE, TIMED_OUT, UNENDED, WARM, Instances, Requests
 from sim.workload.trace import Trace
 
 
@@ -68,6 +68,8 @@ class Ledger:
         if lost.size:
             raise RuntimeError(f"{lost.size} calls never ended; the first is row {lost[0]}")
         rows = outcome.size
+        if trace.service_s is not trace.duration_s:
+            outcome = np.where(trace.service_s[:rows] < trace.duration_s[:rows], np.int8(TIMED_OUT), outcome)
         return Requests(
             function=trace.function[:rows],
             arrival_s=trace.arrival_s[:rows],

@@ -41,7 +41,7 @@ class Trigger(Recurring):
         trace = self._trace
         self._function = trace.function[first:last].tolist()
         self._arrival_s = trace.arrival_s[first:last].tolist()
-        self._duration_s = trace.duration_s[first:last].tolist()
+        self._service_s = trace.service_s[first:last].tolist()
         self._schedule(0)
 
     def _schedule(self, i: int) -> None:
@@ -51,7 +51,7 @@ class Trigger(Recurring):
 
     def _arrive(self, _: Trigger) -> None:
         i = self._i
-        self._route(self._function[i], self._first_row + i, self._arrival_s[i], self._duration_s[i])
+        self._route(self._function[i], self._first_row + i, self._arrival_s[i], self._service_s[i])
         i += 1
         if i < len(self._function):
             self._schedule(i)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,16 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"<Trace: {len(self):,} calls of {len(self.functions):,} functions over {self.horizon_s:,.0f} s>"
+
+    @cached_property
+    def service_s(self) -> FloatArray:
+        """float64[n]: seconds that calls run, their durations cut at their functions' ``timeout_s``."""
+        timeout_s = self.functions["timeout_s"].to_numpy()
+        if np.isinf(timeout_s).all():
+            return self.duration_s
+        cut: FloatArray = np.minimum(self.duration_s, timeout_s[self.function])
+        cut.flags.writeable = False
+        return cut
 
     @property
     def calls_per_function(self) -> npt.NDArray[np.int64]:

@@ -44,7 +44,7 @@ class Clairvoyant(KeepAlive):
         stops = np.cumsum(future.calls_per_function)
         for own in np.split(rows, stops[:-1]):
             arrival = future.arrival_s[own]
-            end = arrival + future.duration_s[own]
+            end = arrival + future.service_s[own]
             needed = next_need_s(arrival, end)
             windows[own] = np.where(needed <= end + self.start_worth_s, self.start_worth_s, 0.0)
         return windows
