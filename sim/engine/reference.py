@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from sim.platform.platform import LivePlatform, Platform
+from sim.platform.live import LivePlatform
+from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.columns import Columns

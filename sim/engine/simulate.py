@@ -49,7 +49,7 @@ def simulate(
         trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication, on_progress=on_progress
     )
     rows = columns.requests.function.size
-    table = metrics.per_function(columns, trace.service_s[:rows], trace.functions, span, price)
+    table = metrics.per_function(columns, trace.service_s[:rows], platform.deployed(trace.functions), span, price)
     return Result(
         summary=metrics.summarise(columns, table, span, provider),
         functions=table,

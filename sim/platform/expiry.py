@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 from math import inf
+from typing import Protocol
 
 from sim.core.time import EXPIRY
 from sim.platform.calendar import Calendar, Recurring
-from sim.platform.instance import IDLE, Instance
+from sim.platform.instance import IDLE, Stateful
+
+
+class Mortal(Stateful, Protocol):
+    """An instance as its alarm sees it.
+
+    Attributes:
+        alarm_s: when its pending alarm rings; infinity: none is pending.
+        expiry_s: while idle, when it is reclaimed.
+    """
+
+    alarm_s: float
+    expiry_s: float
+
+    def expire(self, now_s: float) -> None:
+        """Its time has come."""
 
 
 class ExpiryTimer:
@@ -21,10 +37,10 @@ class ExpiryTimer:
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
-        self._alarms: list[tuple[float, int, Instance]] = []
+        self._alarms: list[tuple[float, int, Mortal]] = []
         self._armed_s = inf
 
-    def watch(self, instance: Instance, at_s: float) -> None:
+    def watch(self, instance: Mortal, at_s: float) -> None:
         """Look at `instance` at `at_s`, earlier than at its present alarm if it has one."""
         instance.alarm_s = at_s
         alarms = self._alarms
@@ -53,12 +69,12 @@ class ExpiryTimer:
         else:
             self._armed_s = inf
 
-    def _look(self, instance: Instance, now_s: float) -> None:
+    def _look(self, instance: Mortal, now_s: float) -> None:
         instance.alarm_s = inf
         if instance.state != IDLE:
             return
         if instance.expiry_s == now_s:
-            instance.pool.reclaim(instance, now_s)
+            instance.expire(now_s)
         elif instance.expiry_s < inf:  # used again since; if it may now stay for ever, it needs no alarm
             instance.alarm_s = instance.expiry_s
             heappush(self._alarms, (instance.expiry_s, instance.number, instance))

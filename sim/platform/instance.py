@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heapq import heappush
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sim.core.errors import IllegalTransitionError
 from sim.core.time import COMPLETION
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 STARTING, BUSY, IDLE, TERMINATED = range(4)
 STATES: Final = ("STARTING", "BUSY", "IDLE", "TERMINATED")
+
+
+class Stateful(Protocol):
+    """Anything with an instance's name and state."""
+
+    number: int
+    state: int
 
 
 class Instance(Recurring):
@@ -45,7 +52,7 @@ class Instance(Recurring):
         self.alarm_s = inf
         self._queue = calendar.queue
         self._ledger = ledger
-        self.slot = ledger.instance_created(function, number, calendar._now)
+        self.line = ledger.instance_created(function, number, calendar._now)
 
     def serve(self, row: int, now_s: float, service_s: float) -> None:
         """IDLE -> BUSY: run a call from now on."""
@@ -62,19 +69,23 @@ class Instance(Recurring):
         if self.state != STARTING:
             raise illegal(self, BUSY)
         self.state = BUSY
-        self._ledger.cold_start(self.row, now_s, self.number, self.slot)
+        self._ledger.cold_start(self.row, now_s, self.number, self.line)
         self.end_s = end_s = now_s + service_s
         heappush(self._queue, (end_s, COMPLETION, self.row, self))
+
+    def expire(self, now_s: float) -> None:
+        """Its alarm finds that its time has come."""
+        self.pool.reclaim(self, now_s)
 
     def terminate(self, now_s: float) -> None:
         """IDLE -> TERMINATED: reclaimed."""
         if self.state != IDLE:
             raise illegal(self, TERMINATED)
         self.state = TERMINATED
-        self._ledger.instance_ended(self.slot, now_s, self.end_s)
+        self._ledger.instance_ended(self.line, now_s, self.end_s)
 
 
-def illegal(instance: Instance, wanted: int) -> IllegalTransitionError:
+def illegal(instance: Stateful, wanted: int) -> IllegalTransitionError:
     """The error for a transition that an instance's state does not allow."""
     return IllegalTransitionError(
         f"instance {instance.number} cannot go from {STATES[instance.state]} to {STATES[wanted]}"

@@ -12,11 +12,18 @@ from sim.workload.trace import Trace
 
 
 class Ledger:
-    """Columns filled in while the platform runs: a row a call up to the horizon, a slot an instance."""
+    """Columns filled in while the platform runs: a row a call up to the horizon, a line an instance."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, *, busy_periods: bool = False) -> None:
+        """Columns for `rows` calls.
+
+        Args:
+            rows: their number.
+            busy_periods: note where busy periods begin; without, each call is one (one request an instance).
+        """
         self.start_s = array("d", [nan]) * rows
         self.end_s = array("d", [nan]) * rows
+        self.busy_since_s = array("d", [nan]) * rows if busy_periods else self.start_s
         self.idle_since_s = array("d", [nan]) * rows
         self.instance = array("q", [NO_INSTANCE]) * rows
         self.start_kind = bytearray(rows)
@@ -35,15 +42,26 @@ class Ledger:
         self.instance[row] = instance
         self.idle_since_s[row] = idle_since_s
 
-    def cold_start(self, row: int, now_s: float, instance: int, slot: int) -> None:
+    def cold_start(self, row: int, now_s: float, instance: int, line: int) -> None:
         """A call starts on the instance it made, which is ready now."""
         self.start_s[row] = now_s
         self.start_kind[row] = COLD
         self.instance[row] = instance
-        self._ready_s[slot] = now_s
+        self._ready_s[line] = now_s
+
+    def started(self, row: int, now_s: float, kind: int, instance: int, idle_since_s: float) -> None:
+        """A call starts, in whatever way; `idle_since_s` is NaN unless it ends an idle period."""
+        self.start_s[row] = now_s
+        self.start_kind[row] = kind
+        self.instance[row] = instance
+        self.idle_since_s[row] = idle_since_s
+
+    def instance_ready(self, line: int, now_s: float) -> None:
+        """A start-up is over."""
+        self._ready_s[line] = now_s
 
     def instance_created(self, function: int, number: int, now_s: float) -> int:
-        """A new instance begins to start; returns its slot."""
+        """A new instance begins to start; returns its line."""
         self._function.append(function)
         self._number.append(number)
         self._created_s.append(now_s)
@@ -52,14 +70,14 @@ class Ledger:
         self._ended_s.append(inf)
         return len(self._number) - 1
 
-    def instance_ended(self, slot: int, now_s: float, idle_since_s: float) -> None:
+    def instance_ended(self, line: int, now_s: float, idle_since_s: float) -> None:
         """An idle instance is terminated."""
-        self._idle_since_s[slot] = idle_since_s
-        self._ended_s[slot] = now_s
+        self._idle_since_s[line] = idle_since_s
+        self._ended_s[line] = now_s
 
-    def still_idle(self, slot: int, idle_since_s: float) -> None:
+    def still_idle(self, line: int, idle_since_s: float) -> None:
         """The run is over and the instance stays idle."""
-        self._idle_since_s[slot] = idle_since_s
+        self._idle_since_s[line] = idle_since_s
 
     def requests(self, trace: Trace) -> Requests:
         """The columns of the calls, once all of them have ended."""
@@ -78,6 +96,7 @@ class Ledger:
             start_kind=np.frombuffer(self.start_kind, np.int8),
             outcome=outcome,
             instance=np.frombuffer(self.instance, np.int64),
+            busy_since_s=np.frombuffer(self.busy_since_s),
             idle_since_s=np.frombuffer(self.idle_since_s),
         )
 

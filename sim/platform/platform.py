@@ -1,52 +1,76 @@
-"""The platform: a description of what serves the calls, and the live model wired from it."""
+"""The platform: a description of what serves the calls."""
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 from math import inf
+from typing import Final, Literal
+
+import pandas as pd
 
 from sim.core.errors import ConfigError
-from sim.platform.activator import Activator, PoolMaker
-from sim.platform.calendar import Calendar
-from sim.platform.code_store import CodeStore
-from sim.platform.expiry import ExpiryTimer
-from sim.platform.ledger import Ledger
-from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
-from sim.platform.registry import Registry
-from sim.platform.route_cache import RouteCache
-from sim.platform.router import Router
 from sim.platform.startup import ConstantStart, StartModel
-from sim.platform.trigger import Progress, Trigger
-from sim.policies.keepalive.role import FloatArray, KeepAlive, checked_windows_s
-from sim.results.columns import Columns
-from sim.workload.trace import Trace
+
+Isolation = Literal["function", "app"]
+InstanceChoice = Literal["most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"]
+BindingRule = Literal["early", "late", "race"]
+
+_WORDS: Final = {
+    "isolation": ("function", "app"),
+    "instance_choice": ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"),
+    "binding": ("early", "late", "race"),
+}
 
 
 @dataclass(frozen=True)
 class Platform:
     """What a platform is made of; a value that any number of runs may share.
 
-    Capacity is unlimited, an instance serves one function and one request at a time, the most recently idle instance
-    is chosen first, and a miss starts an instance of its own (early binding).
-
     Attributes:
         start: how long the phases of a cold start take; or
         start_s: every start takes this many seconds. One of the two is given.
         max_lifetime_s: how long an instance may live, counted from its creation; a running call is never cut.
+        isolation: what shares an instance: the calls of one function, or of all functions of one app. An app's instance
+            has the memory and the packages of all its functions.
+        instance_choice: which of several free slots a call takes.
+        binding: what a call does that finds none: own a place in an instance that starts (early), take whichever slot
+            is ready first (late), or both (race).
+        concurrency: requests an instance serves at a time; without it, what the table of functions says (an app's
+            instance: the least of its functions').
+        max_wait_s: how long a call waits before it gives up.
+        max_instances_per_unit: how many instances a function (with isolation by app: an app) may have.
+        max_instances: how many there may be in all.
+        queue_limit: how many calls of a unit may wait for room where these are reached; others are rejected. 0: all.
     """
 
     start: StartModel | None = None
     start_s: float | None = None
     max_lifetime_s: float = inf
+    isolation: Isolation = "function"
+    instance_choice: InstanceChoice = "most_recently_idle"
+    binding: BindingRule = "early"
+    concurrency: int | None = None
+    max_wait_s: float = inf
+    max_instances_per_unit: float = inf
+    max_instances: float = inf
+    queue_limit: float = 0
 
     def __post_init__(self) -> None:
         if (self.start is None) == (self.start_s is None):
             raise ConfigError("a platform needs either start (a model of phases) or start_s (seconds), and not both")
         if self.start is not None and not isinstance(self.start, StartModel):
             raise ConfigError(f"start must be a start model, not {self.start!r}")
-        if not self.max_lifetime_s > 0:
-            raise ConfigError(f"max_lifetime_s must be a number of seconds > 0, not {self.max_lifetime_s!r}")
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise ConfigError(f"{name} must be one of {', '.join(words)}, not {getattr(self, name)!r}")
+        for name in ("max_lifetime_s", "max_instances_per_unit", "max_instances"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
+        for name in ("max_wait_s", "queue_limit"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
+        if self.concurrency is not None and not self.concurrency >= 1:
+            raise ConfigError(f"concurrency must be 1 or more, not {self.concurrency!r}")
         _ = self.start_model  # refuses an impossible start_s
 
     @property
@@ -54,53 +78,24 @@ class Platform:
         """The model of starts, whichever way it was given."""
         return self.start if self.start is not None else ConstantStart(float(self.start_s or 0.0))
 
+    def deployed(self, functions: pd.DataFrame) -> pd.DataFrame:
+        """The functions as this platform runs them: with the memory, package and concurrency of their instances."""
+        table = functions
+        if self.isolation == "app":
+            apps = functions.groupby(["owner", "app"], sort=False)
+            table = functions.assign(
+                memory_mb=apps["memory_mb"].transform("sum"),
+                package_mb=apps["package_mb"].transform("sum"),
+                concurrency=apps["concurrency"].transform("min"),
+            )
+        return table if self.concurrency is None else table.assign(concurrency=self.concurrency)
 
-class LivePlatform:
-    """The SimPy model of a platform, wired for one run of one trace under one policy."""
-
-    def __init__(
-        self,
-        platform: Platform,
-        trace: Trace,
-        keep_alive: KeepAlive,
-        *,
-        rows: int,
-        seed: int,
-        replication: int,
-        on_progress: Progress,
-    ) -> None:
-        self._trace = trace
-        self.calendar = Calendar()
-        self._ledger = Ledger(rows)
-        code_store = CodeStore()
-        registry = Registry(trace.functions, code_store)
-        cache = RouteCache(len(trace.functions))
-        draws = platform.start_model.bind(registry.functions, seed, replication, *trace.function_keys())
-        make_pool = _pool_maker(ExpiryTimer(self.calendar), self._ledger, cache, checked_windows_s(keep_alive, trace))
-        self._activator = Activator(
-            self.calendar, self._ledger, registry, code_store, draws, make_pool, platform.max_lifetime_s
+    def is_plain(self, deployed: pd.DataFrame) -> bool:
+        """Whether a warm call is served by the short way: no queue, no order but the most recent, one slot."""
+        return (
+            self.isolation == "function"
+            and self.instance_choice == "most_recently_idle"
+            and self.binding == "early"
+            and self.max_wait_s == self.max_instances_per_unit == self.max_instances == inf
+            and bool((deployed["concurrency"] == 1).all())
         )
-        Trigger(self.calendar, Router(cache, self._activator), trace, rows, on_progress)
-
-    def run(self) -> Columns:
-        """Replay the trace until every call has ended and nothing is left to expire."""
-        self.calendar.run()
-        self._activator.close()
-        return Columns(self._ledger.requests(self._trace), self._ledger.instances(), self._activator.starts())
-
-
-def _pool_maker(timer: ExpiryTimer, ledger: Ledger, cache: RouteCache, windows_s: float | FloatArray) -> PoolMaker:
-    """The kind of pool that a policy's windows ask for."""
-    if isinstance(windows_s, float):
-        window_s = windows_s
-
-        def constant(function: int) -> InstancePool:
-            return ConstantWindowPool(timer, ledger, cache.ready[function], window_s)
-
-        return constant
-    per_call = array("d", windows_s.tobytes())
-
-    def by_call(function: int) -> InstancePool:
-        return CallWindowPool(timer, ledger, cache.ready[function], per_call)
-
-    return by_call

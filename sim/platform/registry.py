@@ -17,3 +17,9 @@ class Registry:
         self.functions = functions
         kinds, sizes_mb = functions["package_kind"].tolist(), functions["package_mb"].tolist()
         self.link = [code_store.put(kind, size_mb) for kind, size_mb in zip(kinds, sizes_mb, strict=True)]
+
+    def units(self, isolation: str) -> list[int]:
+        """For each function the unit that shares instances: itself, or its app."""
+        if isolation == "function":
+            return list(range(len(self.functions)))
+        return [int(unit) for unit in self.functions.groupby(["owner", "app"], sort=False).ngroup()]

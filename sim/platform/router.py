@@ -1,9 +1,19 @@
-"""The router: sends a call to a ready instance, or to the activator."""
+"""The router: sends a call to a ready instance, or to whoever can start one."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from sim.platform.activator import Activator
 from sim.platform.route_cache import RouteCache
+from sim.platform.slotted_pool import SlottedPool
+
+
+class Routes(Protocol):
+    """What the trigger hands calls to."""
+
+    def route(self, function: int, row: int, now_s: float, service_s: float) -> None:
+        """Serve the call `row`, which arrives now."""
 
 
 class Router:
@@ -24,3 +34,18 @@ class Router:
             ready.pop().serve(row, now_s, service_s)
         else:
             self._activator.start(function, k, row, now_s, service_s)
+
+
+class PoolRouter:
+    """One router in front of pools that know their own free slots, and whose calls may wait."""
+
+    def __init__(self, pools: list[SlottedPool]) -> None:
+        """One pool a function; functions of one app may share theirs."""
+        self._pools = pools
+        self._calls = [0] * len(pools)
+
+    def route(self, function: int, row: int, now_s: float, service_s: float) -> None:
+        """Serve the call `row`, which arrives now."""
+        k = self._calls[function]
+        self._calls[function] = k + 1
+        self._pools[function].arrive(function, k, row, now_s, service_s)

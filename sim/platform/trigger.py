@@ -8,7 +8,7 @@ from typing import Final
 
 from sim.core.time import ARRIVAL
 from sim.platform.calendar import Calendar, Recurring
-from sim.platform.router import Router
+from sim.platform.router import Routes
 from sim.workload.trace import Trace
 
 BLOCK: Final = 16_384
@@ -21,7 +21,7 @@ Progress = Callable[[int], object]
 class Trigger(Recurring):
     """One event that is every arrival in turn."""
 
-    def __init__(self, calendar: Calendar, router: Router, trace: Trace, rows: int, on_progress: Progress) -> None:
+    def __init__(self, calendar: Calendar, router: Routes, trace: Trace, rows: int, on_progress: Progress) -> None:
         super().__init__(calendar)
         self.handlers = [self._arrive]
         self._queue = calendar.queue

@@ -31,6 +31,8 @@ class Requests:
         start_kind, outcome: int8[n], indices into `START_KINDS` and `OUTCOMES`.
         instance: int64[n], the instance's name within its function: the row of the call that made it, -1 - k for the
             k-th that no call made, `NO_INSTANCE` where the call had none.
+        busy_since_s: float64[n], where the call's end ended a busy period of its instance: its start; else NaN.
+            Where an instance serves one request at a time, `start_s`.
         idle_since_s: float64[n], where the call ended an idle period of its instance: that period's start; else NaN.
     """
 
@@ -41,6 +43,7 @@ class Requests:
     start_kind: npt.NDArray[np.int8]
     outcome: npt.NDArray[np.int8]
     instance: npt.NDArray[np.int64]
+    busy_since_s: FloatArray
     idle_since_s: FloatArray
 
     def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:

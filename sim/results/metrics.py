@@ -84,7 +84,7 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
 
     return {
         "starting_s": total(instances.function, instances.created_s, instances.ready_s),
-        "busy_s": total(requests.function, requests.start_s, requests.end_s),
+        "busy_s": total(requests.function, requests.busy_since_s, requests.end_s),
         "idle_s": total(requests.function, requests.idle_since_s, requests.start_s)
         + total(instances.function, instances.idle_since_s, instances.ended_s),
     }

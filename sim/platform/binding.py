@@ -1,0 +1,85 @@
+"""Binding: what a call that found no free slot does while an instance starts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sim.platform.slotted_pool import SlottedPool
+    from sim.platform.waiting import WaitingCall
+
+
+class Binding(ABC):
+    """How a miss waits. Calls in a pool's queue take slots as they become free, first come, first served."""
+
+    @abstractmethod
+    def miss(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Let `call` wait, and start an instance if one is needed and there is room."""
+
+    @abstractmethod
+    def room(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """There is room at last for an instance that `call` wanted when it came."""
+
+
+class Early(Binding):
+    """A miss owns its place: in the earliest instance still starting with a slot to spare, else in one of its own.
+
+    Only a call that may start no instance waits in the queue.
+    """
+
+    def miss(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Claim, start, or wait for room."""
+        instance = pool.spare() or pool.start(call)
+        if instance is not None:
+            pool.claim(instance, call)
+        elif pool.admit(call):
+            pool.enqueue(call)
+
+    def room(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Leave the queue for an instance of its own."""
+        instance = pool.start(call)
+        if instance is not None:
+            pool.dequeue(call)
+            pool.claim(instance, call)
+
+
+class Late(Binding):
+    """All waiting calls share the queue; there are as many starting slots as calls in it, if there is room."""
+
+    def miss(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Join the queue; start an instance if it is longer than what starts."""
+        if pool.starting_slots > len(pool.queue) or pool.start(call) is not None or pool.admit(call):
+            pool.enqueue(call)
+
+    def room(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Start an instance if the queue is still longer than what starts."""
+        if pool.starting_slots < len(pool.queue):
+            pool.start(call)
+
+
+class Race(Binding):
+    """A miss starts an instance and waits in the queue besides: whichever comes first serves it (CIDRE, ASPLOS 2025).
+
+    Its instance serves it if it still waits then, else whoever does, else nobody.
+    """
+
+    def miss(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Claim or start, and join the queue."""
+        instance = pool.spare() or pool.start(call)
+        if instance is not None:
+            pool.claim(instance, call)
+        elif not pool.admit(call):
+            return
+        pool.enqueue(call)
+
+    def room(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Start the instance it could not start before, and stay in the queue."""
+        instance = pool.start(call)
+        if instance is not None:
+            pool.claim(instance, call)
+
+
+BINDINGS: Final[Mapping[str, Binding]] = MappingProxyType({"early": Early(), "late": Late(), "race": Race()})

@@ -1,0 +1,243 @@
+"""The pool of a unit whose instances have slots, whose calls may wait, and whose instances may be few."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from heapq import heappush
+from math import inf
+from typing import TYPE_CHECKING
+
+from sim.core.time import COMPLETION, EXPIRY, READY
+from sim.platform.calendar import Calendar, Recurring
+from sim.platform.expiry import ExpiryTimer
+from sim.platform.instance import BUSY
+from sim.platform.ledger import Ledger
+from sim.platform.slots import Slot, SlottedInstance
+from sim.platform.waiting import WaitingCall
+from sim.results.columns import COLD, OK, QUEUED, REJECTED, TIMED_OUT, WARM
+
+if TYPE_CHECKING:
+    from sim.platform.binding import Binding
+    from sim.platform.capacity import Capacity
+    from sim.platform.choice import Choice
+    from sim.platform.starter import Starter
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What all pools of a platform share.
+
+    Attributes:
+        windows_s: one window for all, or one a row of the trace.
+        max_wait_s: how long a call waits before it gives up.
+        max_lifetime_s: see `Platform`.
+    """
+
+    choice: Choice
+    binding: Binding
+    capacity: Capacity
+    windows_s: float | array[float]
+    max_wait_s: float
+    max_lifetime_s: float
+
+
+class SlottedPool:
+    """The instances of one unit: a function, or an app.
+
+    Attributes:
+        free: free slots of ready instances, in the order of the instance choice.
+        queue: calls that take slots as they become free, by row, in order of arrival.
+        live: instances that have not ended.
+        unmet: calls that wait for room to start an instance.
+        starting_slots: slots of instances that start.
+    """
+
+    def __init__(
+        self, calendar: Calendar, ledger: Ledger, timer: ExpiryTimer, starter: Starter, rules: Rules, concurrency: int
+    ) -> None:
+        self.free: list[Slot] = []
+        self.queue: dict[int, WaitingCall] = {}
+        self.live = self.unmet = self.starting_slots = 0
+        self.binding = rules.binding
+        self._calendar, self._ledger, self._timer, self._starter = calendar, ledger, timer, starter
+        self._rules, self._concurrency = rules, concurrency
+        self._starting: list[SlottedInstance] = []
+
+    # A call comes.
+
+    def arrive(self, function: int, k: int, row: int, now_s: float, service_s: float) -> None:
+        """Serve call `row`, the k-th (from 0) of its function, or let it wait."""
+        if self.free:
+            self._serve(self._rules.choice.take(self.free, function, k), row, now_s, service_s, WARM)
+            return
+        call = WaitingCall(self._calendar, function, k, row, service_s)
+        self.binding.miss(self, call)
+        if not call.over and self._rules.max_wait_s < inf:
+            call.callbacks = [self._give_up]
+            heappush(self._calendar.queue, (now_s + self._rules.max_wait_s, COMPLETION, row, call))
+
+    def spare(self) -> SlottedInstance | None:
+        """The earliest instance still starting that has a slot which no call is bound to."""
+        return next((i for i in self._starting if len(i.claims) < self._concurrency), None)
+
+    def start(self, call: WaitingCall) -> SlottedInstance | None:
+        """A new instance, started for `call`, if there is room for it."""
+        if not self._rules.capacity.take(self):
+            return None
+        now_s = self._calendar._now
+        instance = SlottedInstance(
+            self._calendar, self, function=call.function, number=call.row, by_call=True,
+            concurrency=self._concurrency, max_lifetime_s=self._rules.max_lifetime_s,
+            line=self._ledger.instance_created(call.function, call.row, now_s),
+        )  # fmt: skip
+        start_up_s = self._starter.begin(call.function, call.k, call.row)
+        self._starting.append(instance)
+        self.starting_slots += self._concurrency
+        heappush(self._calendar.queue, (now_s + start_up_s, READY, instance.number, instance))
+        return instance
+
+    def claim(self, instance: SlottedInstance, call: WaitingCall) -> None:
+        """Bind `call` to a slot of an instance that starts."""
+        instance.claims.append(call)
+        call.claim = instance
+
+    def enqueue(self, call: WaitingCall) -> None:
+        """Let `call` take the next slot that becomes free, after those before it."""
+        self.queue[call.row] = call
+
+    def dequeue(self, call: WaitingCall) -> None:
+        """`call` no longer wants whichever slot becomes free."""
+        self.queue.pop(call.row, None)
+
+    def admit(self, call: WaitingCall) -> bool:
+        """Whether `call` may wait for room; it is rejected if not."""
+        if self._rules.capacity.admit(self, call):
+            return True
+        call.over = True
+        self._ledger.outcome[call.row] = REJECTED
+        return False
+
+    def met(self, call: WaitingCall) -> None:
+        """There is room for the instance that `call` wanted."""
+        call.unmet = False
+        self.unmet -= 1
+        self.binding.room(self, call)
+
+    # A call ends, or an instance is ready: its slots go to those who wait, or are free.
+
+    def complete(self, slot: Slot) -> None:
+        """The request of `slot` has ended."""
+        slot.callbacks = slot.handlers
+        instance, row, now_s = slot.instance, slot.row, slot.end_s
+        self._ledger.end_s[row] = now_s
+        self._ledger.outcome[row] = OK
+        instance.running -= 1
+        retired = now_s > instance.retire_s
+        if self.queue and not retired:
+            self._take_on(slot, next(iter(self.queue.values())), now_s)
+        elif not instance.running:
+            self._ledger.busy_since_s[row] = instance.busy_since_s
+            self._idle(instance, now_s, self._window_s(row))
+            self._offer(instance.slots if retired else [slot])
+        elif not retired:
+            self._offer([slot])
+
+    def ready(self, instance: SlottedInstance) -> None:
+        """A start-up is over."""
+        now_s = self._calendar._now
+        self._ledger.instance_ready(instance.line, now_s)
+        self._starting.remove(instance)
+        self.starting_slots -= self._concurrency
+        unused = []
+        for slot in instance.slots:
+            slot.end_s = now_s
+            call = self._next(instance)
+            if call is None:
+                unused.append(slot)
+            else:
+                self._take_on(slot, call, now_s)
+        if not instance.running:
+            self._idle(instance, now_s, self._window_s(instance.number))
+        if unused:
+            self._offer(unused)
+        if self._concurrency > 1 and instance.retire_s < inf:
+            retirement = Recurring(self._calendar)
+            retirement.callbacks = [lambda _: self._retire(instance)]
+            heappush(self._calendar.queue, (max(instance.retire_s, now_s), EXPIRY, instance.number, retirement))
+
+    def _next(self, instance: SlottedInstance) -> WaitingCall | None:
+        while instance.claims:
+            call = instance.claims.pop(0)
+            if not call.over:
+                return call
+        return next(iter(self.queue.values()), None)
+
+    def _take_on(self, slot: Slot, call: WaitingCall, now_s: float) -> None:
+        """A waiting call starts on a slot."""
+        instance = slot.instance
+        kind = COLD if instance.by_call and not instance.served else QUEUED
+        self._settle(call)
+        self._serve(slot, call.row, now_s, call.service_s, kind)
+
+    def _settle(self, call: WaitingCall) -> None:
+        """`call` waits no longer."""
+        call.over = True
+        self.queue.pop(call.row, None)
+        if call.unmet:
+            call.unmet = False
+            self.unmet -= 1
+        if call.claim is not None and call in call.claim.claims:
+            call.claim.claims.remove(call)
+
+    def _give_up(self, call: WaitingCall) -> None:
+        """The patience of a call is over."""
+        if not call.over:
+            self._settle(call)
+            self._ledger.outcome[call.row] = TIMED_OUT
+
+    def _serve(self, slot: Slot, row: int, now_s: float, service_s: float, kind: int) -> None:
+        instance = slot.instance
+        self._ledger.started(row, now_s, kind, instance.number, instance.begin(now_s))
+        slot.row = row
+        slot.end_s = end_s = now_s + service_s
+        heappush(self._calendar.queue, (end_s, COMPLETION, row, slot))
+
+    # An instance idles, and ends.
+
+    def _window_s(self, row: int) -> float:
+        windows_s = self._rules.windows_s
+        return windows_s if isinstance(windows_s, float) else windows_s[row]
+
+    def _idle(self, instance: SlottedInstance, now_s: float, window_s: float) -> None:
+        instance.rest(now_s)
+        expiry_s = now_s + window_s
+        if expiry_s > instance.retire_s:
+            expiry_s = max(instance.retire_s, now_s)
+        instance.expiry_s = expiry_s
+        if expiry_s < instance.alarm_s:
+            self._timer.watch(instance, expiry_s)
+
+    def _offer(self, slots: list[Slot]) -> None:
+        for slot in slots:
+            self._rules.choice.put(self.free, slot)
+
+    def _retire(self, instance: SlottedInstance) -> None:
+        """The life of a busy instance is over: it ends with its last request and takes no other before."""
+        if instance.state == BUSY:
+            self._withdraw(instance)
+
+    def _withdraw(self, instance: SlottedInstance) -> None:
+        self.free[:] = [slot for slot in self.free if slot.instance is not instance]
+
+    def reclaim(self, instance: SlottedInstance, now_s: float) -> None:
+        """IDLE -> TERMINATED: the window or the life of an instance is over."""
+        self._withdraw(instance)
+        instance.terminate()
+        self._ledger.instance_ended(instance.line, now_s, instance.idle_since_s)
+        self._rules.capacity.give_back(self)
+
+    def close(self) -> None:
+        """Note what is still idle when the run is over."""
+        for instance in {id(slot.instance): slot.instance for slot in self.free}.values():
+            self._ledger.still_idle(instance.line, instance.idle_since_s)

@@ -1,0 +1,31 @@
+"""A call that waits: for an instance that starts, for a slot, or for room to start an instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sim.platform.calendar import Calendar, Recurring
+
+if TYPE_CHECKING:
+    from sim.platform.slots import SlottedInstance
+
+
+class WaitingCall(Recurring):
+    """A call that found no free slot; it is the event of its own patience running out.
+
+    Attributes:
+        function: the called function.
+        k: which call of it this is, from 0.
+        row: its row in the trace.
+        service_s: how long it will run.
+        claim: the starting instance that it is bound to, if any.
+        over: whether it has started, given up or been rejected.
+        unmet: whether it waits for room to start an instance.
+    """
+
+    def __init__(self, calendar: Calendar, function: int, k: int, row: int, service_s: float) -> None:
+        super().__init__(calendar)
+        self.function, self.k, self.row, self.service_s = function, k, row, service_s
+        self.claim: SlottedInstance | None = None
+        self.over = False
+        self.unmet = False
