@@ -28,10 +28,12 @@ class Ledger:
         self.instance = array("q", [NO_INSTANCE]) * rows
         self.start_kind = bytearray(rows)
         self.outcome = bytearray(rows)
+        self.prewarmed = array("q")
         self._function = array("i")
         self._number = array("q")
         self._created_s = array("d")
         self._ready_s = array("d")
+        self._awaited = bytearray()
         self._idle_since_s = array("d")
         self._ended_s = array("d")
 
@@ -56,9 +58,10 @@ class Ledger:
         self.instance[row] = instance
         self.idle_since_s[row] = idle_since_s
 
-    def instance_ready(self, line: int, now_s: float) -> None:
-        """A start-up is over."""
+    def instance_ready(self, line: int, now_s: float, *, awaited: bool) -> None:
+        """A start-up is over; `awaited`: some call waited for it."""
         self._ready_s[line] = now_s
+        self._awaited[line] = awaited
 
     def instance_created(self, function: int, number: int, now_s: float) -> int:
         """A new instance begins to start; returns its line."""
@@ -66,6 +69,7 @@ class Ledger:
         self._number.append(number)
         self._created_s.append(now_s)
         self._ready_s.append(nan)
+        self._awaited.append(1)
         self._idle_since_s.append(nan)
         self._ended_s.append(inf)
         return len(self._number) - 1
@@ -98,6 +102,7 @@ class Ledger:
             instance=np.frombuffer(self.instance, np.int64),
             busy_since_s=np.frombuffer(self.busy_since_s),
             idle_since_s=np.frombuffer(self.idle_since_s),
+            prewarmed=np.frombuffer(self.prewarmed, np.int64),
         )
 
     def instances(self) -> Instances:
@@ -107,6 +112,7 @@ class Ledger:
             instance=np.frombuffer(self._number, np.int64),
             created_s=np.frombuffer(self._created_s),
             ready_s=np.frombuffer(self._ready_s),
+            awaited=np.frombuffer(self._awaited, np.bool_),
             idle_since_s=np.frombuffer(self._idle_since_s),
             ended_s=np.frombuffer(self._ended_s),
         )

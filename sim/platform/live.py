@@ -14,6 +14,7 @@ from sim.platform.capacity import Capacity
 from sim.platform.choice import CHOICES
 from sim.platform.code_store import CodeStore
 from sim.platform.expiry import ExpiryTimer
+from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
 from sim.platform.ledger import Ledger
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
@@ -24,6 +25,7 @@ from sim.platform.slotted_pool import Rules, SlottedPool
 from sim.platform.starter import Starter
 from sim.platform.trigger import Progress, Trigger
 from sim.policies.keepalive.role import KeepAlive, checked_windows_s
+from sim.policies.keepalive.rule import Rule
 from sim.results.columns import Columns
 from sim.workload.trace import Trace
 
@@ -33,8 +35,9 @@ Windows: TypeAlias = "float | array[float]"
 class LivePlatform:
     """One trace under one policy.
 
-    A platform without options gets the short way (`Router`, `InstancePool`): what is not asked for costs a warm call
-    nothing. Anything else goes through `SlottedPool`, which gives the same answers where both apply.
+    A platform without options, under a policy that does not learn, gets the short way (`Router`, `InstancePool`): what
+    is not asked for costs a warm call nothing. Anything else goes through `SlottedPool`, which gives the same answers
+    where both apply.
     """
 
     def __init__(
@@ -48,51 +51,56 @@ class LivePlatform:
         replication: int,
         on_progress: Progress,
     ) -> None:
-        self._trace = trace
+        self._platform, self._trace = platform, trace
+        self._seed, self._replication = seed, replication
+        self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
-        plain = platform.is_plain(deployed)
+        rule = keep_alive.rule()
+        plain = rule is None and platform.is_plain(deployed)
         self._ledger = Ledger(rows, busy_periods=not plain)
         code_store = CodeStore()
-        registry = Registry(deployed, code_store)
-        keys = trace.function_keys()
-        self._starter = Starter(registry, code_store, platform.start_model.bind(deployed, seed, replication, *keys))
-        answer = checked_windows_s(keep_alive, trace)
-        windows_s: Windows = answer if isinstance(answer, float) else array("d", answer.tobytes())
+        self._registry = Registry(deployed, code_store)
+        model = platform.start_model
+        self._starter = Starter(
+            self._registry,
+            code_store,
+            lambda purpose: model.bind(deployed, seed, replication, *self._keys, purpose=purpose),
+        )
         router: Routes
         if plain:
-            router, self._close = self._plain(platform, len(deployed), windows_s)
+            router, self._close = self._plain(_windows(keep_alive, trace))
         else:
-            streams = stream(seed, replication, "instance_choice", *keys).tolist()
-            router, self._close = self._slotted(platform, registry, windows_s, streams)
+            router, self._close = self._slotted(keep_alive, rule)
         Trigger(self.calendar, router, trace, rows, on_progress)
 
-    def _plain(self, platform: Platform, functions: int, windows_s: Windows) -> tuple[Router, Callable[[], None]]:
-        cache = RouteCache(functions)
+    def _plain(self, windows_s: Windows) -> tuple[Router, Callable[[], None]]:
+        cache = RouteCache(len(self._trace.functions))
         make_pool = _pool_maker(ExpiryTimer(self.calendar), self._ledger, cache, windows_s)
-        activator = Activator(self.calendar, self._ledger, self._starter, make_pool, platform.max_lifetime_s)
+        life_s = self._platform.max_lifetime_s
+        activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
         return Router(cache, activator), activator.close
 
-    def _slotted(
-        self, platform: Platform, registry: Registry, windows_s: Windows, streams: list[int]
-    ) -> tuple[PoolRouter, Callable[[], None]]:
-        capacity = Capacity(platform.max_instances_per_unit, platform.max_instances, platform.queue_limit)
+    def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRouter, Callable[[], None]]:
+        platform = self._platform
         rules = Rules(
-            choice=CHOICES[platform.instance_choice](streams),
+            choice=CHOICES[platform.instance_choice](self._streams("instance_choice")),
             binding=BINDINGS[platform.binding],
-            capacity=capacity,
-            windows_s=windows_s,
+            capacity=Capacity(platform.max_instances_per_unit, platform.max_instances, platform.queue_limit),
             max_wait_s=platform.max_wait_s,
             max_lifetime_s=platform.max_lifetime_s,
         )
         timer = ExpiryTimer(self.calendar)
-        units = registry.units(platform.isolation)
-        concurrency = registry.functions["concurrency"].tolist()
+        units = self._registry.units(platform.isolation)
+        concurrency = self._registry.functions["concurrency"].tolist()
         pools: dict[int, SlottedPool] = {}
         for function, unit in enumerate(units):
             if unit not in pools:
-                slots = concurrency[function]
-                pools[unit] = SlottedPool(self.calendar, self._ledger, timer, self._starter, rules, slots)
+                pools[unit] = SlottedPool(
+                    self.calendar, self._ledger, timer, self._starter, rules, function=function,
+                    concurrency=concurrency[function],
+                )  # fmt: skip
+        self._appoint(list(pools.values()), keep_alive, rule)
 
         def close() -> None:
             for pool in pools.values():
@@ -100,11 +108,35 @@ class LivePlatform:
 
         return PoolRouter([pools[unit] for unit in units]), close
 
+    def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
+        """Give each pool what applies the policy to it."""
+        if rule is None:
+            windows_s = _windows(keep_alive, self._trace)
+            for pool in pools:
+                pool.keeper = ConstantKeeper(windows_s) if isinstance(windows_s, float) else CallKeeper(windows_s)
+            return
+        apps = self._registry.units("app" if keep_alive.learns_by == "app" else self._platform.isolation)
+        streams = self._streams("keep_alive_rule")
+        learners: dict[int, Learner] = {}
+        for pool in pools:
+            learner = learners.setdefault(apps[pool.function], Learner(rule, streams[pool.function]))
+            pool.keeper = LearningKeeper(self.calendar, learner, pool, self._platform.prewarm_lead_s)
+
+    def _streams(self, purpose: str) -> list[int]:
+        """Each function's stream of draws."""
+        streams: list[int] = stream(self._seed, self._replication, purpose, *self._keys).tolist()
+        return streams
+
     def run(self) -> Columns:
         """Replay the trace until every call has ended and nothing is left to expire."""
         self.calendar.run()
         self._close()
         return Columns(self._ledger.requests(self._trace), self._ledger.instances(), self._starter.starts())
+
+
+def _windows(keep_alive: KeepAlive, trace: Trace) -> Windows:
+    answer = checked_windows_s(keep_alive, trace)
+    return answer if isinstance(answer, float) else array("d", answer.tobytes())
 
 
 def _pool_maker(timer: ExpiryTimer, ledger: Ledger, cache: RouteCache, windows_s: Windows) -> PoolMaker:

@@ -37,6 +37,7 @@ class Platform:
             is ready first (late), or both (race).
         concurrency: requests an instance serves at a time; without it, what the table of functions says (an app's
             instance: the least of its functions').
+        prewarm_lead_s: how long before it is due a prewarmed instance is started.
         max_wait_s: how long a call waits before it gives up.
         max_instances_per_unit: how many instances a function (with isolation by app: an app) may have.
         max_instances: how many there may be in all.
@@ -50,6 +51,7 @@ class Platform:
     instance_choice: InstanceChoice = "most_recently_idle"
     binding: BindingRule = "early"
     concurrency: int | None = None
+    prewarm_lead_s: float = 0.0
     max_wait_s: float = inf
     max_instances_per_unit: float = inf
     max_instances: float = inf
@@ -66,7 +68,7 @@ class Platform:
         for name in ("max_lifetime_s", "max_instances_per_unit", "max_instances"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
-        for name in ("max_wait_s", "queue_limit"):
+        for name in ("prewarm_lead_s", "max_wait_s", "queue_limit"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
         if self.concurrency is not None and not self.concurrency >= 1:

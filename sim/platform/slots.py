@@ -40,6 +40,7 @@ class SlottedInstance(Recurring):
         running: requests it serves now.
         by_call: a miss started it, so the first call it ever serves is cold.
         served: whether it ever served one.
+        keep_until_s: if none did, how long it is kept unused.
         claims: calls bound to it while it starts, in order.
         created_s: when its start began.
         retire_s: when its maximum life is over.
@@ -57,14 +58,15 @@ class SlottedInstance(Recurring):
         *,
         function: int,
         number: int,
-        by_call: bool,
         concurrency: int,
         max_lifetime_s: float,
         line: int,
     ) -> None:
         super().__init__(calendar)
         self.pool = pool
-        self.number, self.function, self.by_call = number, function, by_call
+        self.number, self.function = number, function
+        self.by_call = True
+        self.keep_until_s = nan
         self.state = STARTING
         self.running = 0
         self.served = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 from heapq import heappush
 from math import inf
@@ -12,6 +11,7 @@ from sim.core.time import COMPLETION, EXPIRY, READY
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.expiry import ExpiryTimer
 from sim.platform.instance import BUSY
+from sim.platform.keeper import ConstantKeeper, Keeper
 from sim.platform.ledger import Ledger
 from sim.platform.slots import Slot, SlottedInstance
 from sim.platform.waiting import WaitingCall
@@ -29,7 +29,6 @@ class Rules:
     """What all pools of a platform share.
 
     Attributes:
-        windows_s: one window for all, or one a row of the trace.
         max_wait_s: how long a call waits before it gives up.
         max_lifetime_s: see `Platform`.
     """
@@ -37,7 +36,6 @@ class Rules:
     choice: Choice
     binding: Binding
     capacity: Capacity
-    windows_s: float | array[float]
     max_wait_s: float
     max_lifetime_s: float
 
@@ -46,6 +44,7 @@ class SlottedPool:
     """The instances of one unit: a function, or an app.
 
     Attributes:
+        function: the function that is prewarmed: the unit's first.
         free: free slots of ready instances, in the order of the instance choice.
         queue: calls that take slots as they become free, by row, in order of arrival.
         live: instances that have not ended.
@@ -54,7 +53,15 @@ class SlottedPool:
     """
 
     def __init__(
-        self, calendar: Calendar, ledger: Ledger, timer: ExpiryTimer, starter: Starter, rules: Rules, concurrency: int
+        self,
+        calendar: Calendar,
+        ledger: Ledger,
+        timer: ExpiryTimer,
+        starter: Starter,
+        rules: Rules,
+        *,
+        function: int,
+        concurrency: int,
     ) -> None:
         self.free: list[Slot] = []
         self.queue: dict[int, WaitingCall] = {}
@@ -62,12 +69,16 @@ class SlottedPool:
         self.binding = rules.binding
         self._calendar, self._ledger, self._timer, self._starter = calendar, ledger, timer, starter
         self._rules, self._concurrency = rules, concurrency
+        self.function = function
+        self._unasked = 0
+        self.keeper: Keeper = ConstantKeeper(0.0)
         self._starting: list[SlottedInstance] = []
 
     # A call comes.
 
     def arrive(self, function: int, k: int, row: int, now_s: float, service_s: float) -> None:
         """Serve call `row`, the k-th (from 0) of its function, or let it wait."""
+        self.keeper.arrived(now_s)
         if self.free:
             self._serve(self._rules.choice.take(self.free, function, k), row, now_s, service_s, WARM)
             return
@@ -85,16 +96,25 @@ class SlottedPool:
         """A new instance, started for `call`, if there is room for it."""
         if not self._rules.capacity.take(self):
             return None
+        return self._launch(call.function, call.row, self._starter.begin(call.function, call.k, call.row))
+
+    def prewarm(self, keep_until_s: float) -> None:
+        """Start an instance that no call asked for, if there is room, and keep it that long."""
+        if self._rules.capacity.take(self):
+            k, self._unasked = self._unasked, self._unasked + 1
+            instance = self._launch(self.function, -1 - k, self._starter.begin_unasked(self.function, k))
+            instance.by_call = False
+            instance.keep_until_s = keep_until_s
+
+    def _launch(self, function: int, number: int, start_up_s: float) -> SlottedInstance:
         now_s = self._calendar._now
         instance = SlottedInstance(
-            self._calendar, self, function=call.function, number=call.row, by_call=True,
-            concurrency=self._concurrency, max_lifetime_s=self._rules.max_lifetime_s,
-            line=self._ledger.instance_created(call.function, call.row, now_s),
+            self._calendar, self, function=function, number=number, concurrency=self._concurrency,
+            max_lifetime_s=self._rules.max_lifetime_s, line=self._ledger.instance_created(function, number, now_s),
         )  # fmt: skip
-        start_up_s = self._starter.begin(call.function, call.k, call.row)
         self._starting.append(instance)
         self.starting_slots += self._concurrency
-        heappush(self._calendar.queue, (now_s + start_up_s, READY, instance.number, instance))
+        heappush(self._calendar.queue, (now_s + start_up_s, READY, number, instance))
         return instance
 
     def claim(self, instance: SlottedInstance, call: WaitingCall) -> None:
@@ -116,6 +136,7 @@ class SlottedPool:
             return True
         call.over = True
         self._ledger.outcome[call.row] = REJECTED
+        self.keeper.ended(self._calendar._now)
         return False
 
     def met(self, call: WaitingCall) -> None:
@@ -133,12 +154,13 @@ class SlottedPool:
         self._ledger.end_s[row] = now_s
         self._ledger.outcome[row] = OK
         instance.running -= 1
+        self.keeper.ended(now_s)
         retired = now_s > instance.retire_s
         if self.queue and not retired:
             self._take_on(slot, next(iter(self.queue.values())), now_s)
         elif not instance.running:
             self._ledger.busy_since_s[row] = instance.busy_since_s
-            self._idle(instance, now_s, self._window_s(row))
+            self._idle(instance, now_s, now_s + self.keeper.window_s(row, now_s))
             self._offer(instance.slots if retired else [slot])
         elif not retired:
             self._offer([slot])
@@ -146,7 +168,6 @@ class SlottedPool:
     def ready(self, instance: SlottedInstance) -> None:
         """A start-up is over."""
         now_s = self._calendar._now
-        self._ledger.instance_ready(instance.line, now_s)
         self._starting.remove(instance)
         self.starting_slots -= self._concurrency
         unused = []
@@ -157,8 +178,9 @@ class SlottedPool:
                 unused.append(slot)
             else:
                 self._take_on(slot, call, now_s)
+        self._ledger.instance_ready(instance.line, now_s, awaited=instance.running > 0)
         if not instance.running:
-            self._idle(instance, now_s, self._window_s(instance.number))
+            self._idle(instance, now_s, self._unused_until_s(instance, now_s))
         if unused:
             self._offer(unused)
         if self._concurrency > 1 and instance.retire_s < inf:
@@ -195,9 +217,12 @@ class SlottedPool:
         if not call.over:
             self._settle(call)
             self._ledger.outcome[call.row] = TIMED_OUT
+            self.keeper.ended(self._calendar._now)
 
     def _serve(self, slot: Slot, row: int, now_s: float, service_s: float, kind: int) -> None:
         instance = slot.instance
+        if kind == WARM and not instance.served and not instance.by_call:
+            self._ledger.prewarmed.append(row)
         self._ledger.started(row, now_s, kind, instance.number, instance.begin(now_s))
         slot.row = row
         slot.end_s = end_s = now_s + service_s
@@ -205,13 +230,14 @@ class SlottedPool:
 
     # An instance idles, and ends.
 
-    def _window_s(self, row: int) -> float:
-        windows_s = self._rules.windows_s
-        return windows_s if isinstance(windows_s, float) else windows_s[row]
+    def _unused_until_s(self, instance: SlottedInstance, now_s: float) -> float:
+        """How long an instance stays that is ready and nobody waits for."""
+        if instance.by_call:
+            return now_s + self.keeper.window_s(instance.number, now_s)
+        return max(instance.keep_until_s, now_s)
 
-    def _idle(self, instance: SlottedInstance, now_s: float, window_s: float) -> None:
+    def _idle(self, instance: SlottedInstance, now_s: float, expiry_s: float) -> None:
         instance.rest(now_s)
-        expiry_s = now_s + window_s
         if expiry_s > instance.retire_s:
             expiry_s = max(instance.retire_s, now_s)
         instance.expiry_s = expiry_s

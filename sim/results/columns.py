@@ -34,6 +34,7 @@ class Requests:
         busy_since_s: float64[n], where the call's end ended a busy period of its instance: its start; else NaN.
             Where an instance serves one request at a time, `start_s`.
         idle_since_s: float64[n], where the call ended an idle period of its instance: that period's start; else NaN.
+        prewarmed: int64[p], the rows of the calls that were the first of a prewarmed instance, and warm.
     """
 
     function: npt.NDArray[np.int32]
@@ -45,6 +46,7 @@ class Requests:
     instance: npt.NDArray[np.int64]
     busy_since_s: FloatArray
     idle_since_s: FloatArray
+    prewarmed: npt.NDArray[np.int64]
 
     def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:
         """The public form: kinds and outcomes as categories, and whether each call counts."""
@@ -72,6 +74,7 @@ class Instances:
         instance: int64[m], its name within its function (see `Requests.instance`).
         created_s: float64[m], when its start began.
         ready_s: float64[m], when its start-up was over; NaN if never.
+        awaited: bool[m], whether a call waited for it when it became ready.
         idle_since_s: float64[m], start of the idle period that its end (or the run's) cut off; NaN if none.
         ended_s: float64[m], when it was terminated; infinity if it still lived when the run was over.
     """
@@ -80,6 +83,7 @@ class Instances:
     instance: npt.NDArray[np.int64]
     created_s: FloatArray
     ready_s: FloatArray
+    awaited: npt.NDArray[np.bool_]
     idle_since_s: FloatArray
     ended_s: FloatArray
 

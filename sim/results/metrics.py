@@ -65,6 +65,8 @@ def per_function(
         table[name] = count(counted & (requests.start_kind == kind))
     for name, outcome in (("rejected", REJECTED), ("timed_out", TIMED_OUT)):
         table[name] = count(counted & (requests.outcome == outcome))
+    rows = requests.prewarmed[counted[requests.prewarmed]]
+    table["prewarmed"] = np.bincount(requests.function[rows], minlength=size)
     created_s = columns.instances.created_s
     inside = (created_s >= span.start_s) & (created_s <= span.end_s)
     table["starts"] = np.bincount(columns.instances.function[inside], minlength=size)
@@ -84,6 +86,11 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
 
     return {
         "starting_s": total(instances.function, instances.created_s, instances.ready_s),
+        "unawaited_start_s": total(
+            instances.function[~instances.awaited],
+            instances.created_s[~instances.awaited],
+            instances.ready_s[~instances.awaited],
+        ),
         "busy_s": total(requests.function, requests.busy_since_s, requests.end_s),
         "idle_s": total(requests.function, requests.idle_since_s, requests.start_s)
         + total(instances.function, instances.idle_since_s, instances.ended_s),
@@ -112,16 +119,17 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
     """The run in one line: every metric of ``docs/metrics.md`` by name, float64."""
     calls, cold, started = (float(table[c].sum()) for c in ("calls", "cold", "started"))
     gb = table["memory_mb"].to_numpy() / MB_PER_GB
-    seconds = {state: table[f"{state}_s"].to_numpy() for state in ("starting", "busy", "idle")}
+    seconds = {state: table[f"{state}_s"].to_numpy() for state in ("starting", "unawaited_start", "busy", "idle")}
     gb_s = {state: float((s * gb).sum()) for state, s in seconds.items()}
     mean = {state: _ratio(float(s.sum()), span.length_s) for state, s in seconds.items()}
     user_usd = float(table["user_cost_usd"].sum())
-    provider_usd = sum(gb_s.values()) * provider.usd_per_gb_s
+    provider_usd = (gb_s["starting"] + gb_s["busy"] + gb_s["idle"]) * provider.usd_per_gb_s
     values: dict[str, Any] = {
         "invocations": calls,
         "cold_starts": cold,
         "cold_start_rate": _ratio(cold, started),
         "warm": table["warm"].sum(),
+        "prewarmed": table["prewarmed"].sum(),
         "queued": table["queued"].sum(),
         "rejected": table["rejected"].sum(),
         "timed_out": table["timed_out"].sum(),
@@ -130,7 +138,7 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "busy_gb_s": gb_s["busy"],
         "idle_gb_s": gb_s["idle"],
         "starting_gb_s": gb_s["starting"],
-        "wasted_gb_s": gb_s["idle"],
+        "wasted_gb_s": gb_s["idle"] + gb_s["unawaited_start"],
         "mean_instances": mean["starting"] + mean["busy"] + mean["idle"],
         "mean_busy_instances": mean["busy"],
         "mean_idle_instances": mean["idle"],

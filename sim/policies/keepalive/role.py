@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.core.errors import ConfigError, PolicyError
+from sim.policies.keepalive.rule import Rule
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
 
 
-class KeepAlive(ABC):
+class KeepAlive:
     """How long an instance stays once it is idle.
 
-    A policy is a value: it holds parameters, never the state of a run. The platform asks once, before the first call,
-    and applies the answer: an instance that becomes idle at `end` serves a call arriving at `a` iff
-    ``a <= end + window`` (maximum lifetime apart).
+    A policy is a value: it holds parameters, never the state of a run. It answers in one of two ways, before the first
+    call, and the platform applies the answer: `windows_s` where windows are known, or `rule` where they are learnt. An
+    instance that becomes idle at `end` serves a call arriving at `a` iff ``a <= end + window`` (maximum lifetime
+    apart).
     """
 
     needs_future: ClassVar[bool] = False
     """Whether the policy must be shown the trace; only then is it handed one."""
+    learns_by: ClassVar[str] = "unit"
+    """Whose idle times a rule learns from: the ``unit`` that shares instances, or its whole ``app``."""
 
-    @abstractmethod
+    def rule(self) -> Rule | None:
+        """The rule of a policy that learns; None if `windows_s` answers."""
+        return None
+
     def windows_s(self, future: Trace | None) -> float | FloatArray:
         """One window in seconds for every idle instance, or float64[n]: one for each call of the trace.
 
@@ -35,6 +41,7 @@ class KeepAlive(ABC):
         Args:
             future: the whole trace if the policy declares `needs_future`, else None.
         """
+        raise PolicyError(f"{type(self).__name__} defines neither windows_s nor rule")
 
 
 def checked_windows_s(policy: KeepAlive, trace: Trace) -> float | FloatArray:
