@@ -29,7 +29,14 @@ def run(
     """Replay every call that arrives up to `horizon_s`, that instant included, until all of them have ended."""
     rows = int(np.searchsorted(trace.arrival_s, horizon_s, "right"))
     live = LivePlatform(
-        platform, trace, keep_alive, rows=rows, seed=seed, replication=replication, on_progress=on_progress
+        platform,
+        trace,
+        keep_alive,
+        rows=rows,
+        horizon_s=horizon_s,
+        seed=seed,
+        replication=replication,
+        on_progress=on_progress,
     )
     with _collector_paused():
         return live.run()

@@ -44,6 +44,8 @@ def simulate(
     _check_types(trace, policy, platform)
     if engine not in ENGINES:
         raise ConfigError(f"there is no engine {engine!r}; there is {sorted(ENGINES)}")
+    if policy.floor() is not None and not price.provisioned_usd_per_gb_s:
+        raise ConfigError(f"{policy!r} holds instances, and the price book {price.name!r} has no rate for that")
     span = _span(trace, warm_up_s, horizon_s)
     columns = ENGINES[engine](
         trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication, on_progress=on_progress

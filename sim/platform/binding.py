@@ -23,6 +23,10 @@ class Binding(ABC):
     def room(self, pool: SlottedPool, call: WaitingCall) -> None:
         """There is room at last for an instance that `call` wanted when it came."""
 
+    @abstractmethod
+    def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
+        """Whether `call`, the first that waits for room, needs none: an instance that starts has a place left over."""
+
 
 class Early(Binding):
     """A miss owns its place: in the earliest instance still starting with a slot to spare, else in one of its own.
@@ -45,6 +49,15 @@ class Early(Binding):
             pool.dequeue(call)
             pool.claim(instance, call)
 
+    def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
+        """Leave the queue for a place that was given up, or came with another's instance."""
+        instance = pool.spare()
+        if instance is None:
+            return False
+        pool.dequeue(call)
+        pool.claim(instance, call)
+        return True
+
 
 class Late(Binding):
     """All waiting calls share the queue; there are as many starting slots as calls in it, if there is room."""
@@ -55,9 +68,12 @@ class Late(Binding):
             pool.enqueue(call)
 
     def room(self, pool: SlottedPool, call: WaitingCall) -> None:
-        """Start an instance if the queue is still longer than what starts."""
-        if pool.starting_slots < len(pool.queue):
-            pool.start(call)
+        """Start an instance: the queue is longer than what starts, or nobody would wait for room."""
+        pool.start(call)
+
+    def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
+        """More slots start than there are calls before it."""
+        return pool.starting_slots > len(pool.queue) - pool.unmet
 
 
 class Race(Binding):
@@ -80,6 +96,14 @@ class Race(Binding):
         instance = pool.start(call)
         if instance is not None:
             pool.claim(instance, call)
+
+    def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
+        """Claim a place whose owner was served elsewhere or gave up, and stay in the queue."""
+        instance = pool.spare()
+        if instance is None:
+            return False
+        pool.claim(instance, call)
+        return True
 
 
 BINDINGS: Final[Mapping[str, Binding]] = MappingProxyType({"early": Early(), "late": Late(), "race": Race()})

@@ -42,6 +42,8 @@ class Capacity:
         pool.unmet += 1
         call.unmet = True
         if self._platform < inf:
+            while self._unmet and not self._unmet[0][1].unmet:  # those no longer wait: do not remember them for ever
+                self._unmet.popleft()
             self._unmet.append((pool, call))
         return True
 

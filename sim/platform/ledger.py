@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
+import numpy.typing as npt
 
-from sim.results.columns import COLD, NO_INSTANCE, TIMED_OUT, UNENDED, WARM, Instances, Requests
+from sim.results.columns import (
+    COLD,
+    NO_INSTANCE,
+    OK,
+    TIMED_OUT,
+    UNENDED,
+    WARM,
+    Allocations,
+    FloatArray,
+    Instances,
+    Requests,
+)
 from sim.workload.trace import Trace
 
 
 class Ledger:
     """Columns filled in while the platform runs: a row a call up to the horizon, a line an instance."""
 
-    def __init__(self, rows: int, *, busy_periods: bool = False) -> None:
-        """Columns for `rows` calls.
+    def __init__(self, rows: int, *, pings: int = 0, busy_periods: bool = False) -> None:
+        """Columns for calls, and for pings after them.
 
         Args:
-            rows: their number.
+            rows: the number of calls.
+            pings: the number of pings.
             busy_periods: note where busy periods begin; without, each call is one (one request an instance).
         """
+        self._calls = rows
+        rows += pings
         self.start_s = array("d", [nan]) * rows
         self.end_s = array("d", [nan]) * rows
         self.busy_since_s = array("d", [nan]) * rows if busy_periods else self.start_s
@@ -29,6 +45,8 @@ class Ledger:
         self.start_kind = bytearray(rows)
         self.outcome = bytearray(rows)
         self.prewarmed = array("q")
+        self.on_provisioned = array("q")
+        self._allocated: list[tuple[int, float, float]] = []
         self._function = array("i")
         self._number = array("q")
         self._created_s = array("d")
@@ -83,27 +101,53 @@ class Ledger:
         """The run is over and the instance stays idle."""
         self._idle_since_s[line] = idle_since_s
 
+    def allocated(self, function: int, from_s: float, to_s: float) -> None:
+        """An instance was held whether it was used or not."""
+        self._allocated.append((function, from_s, to_s))
+
     def requests(self, trace: Trace) -> Requests:
         """The columns of the calls, once all of them have ended."""
-        outcome = np.frombuffer(self.outcome, np.int8)
+        rows = self._calls
+        requests = self._part(slice(0, rows), trace.function[:rows], trace.arrival_s[:rows])
+        if trace.service_s is trace.duration_s:
+            return requests
+        cut = (requests.outcome == OK) & (trace.service_s[:rows] < trace.duration_s[:rows])
+        return replace(requests, outcome=np.where(cut, np.int8(TIMED_OUT), requests.outcome))
+
+    def pings(self, function: npt.NDArray[np.int32], time_s: FloatArray) -> Requests:
+        """The columns of the pings, given their functions and times."""
+        return self._part(slice(self._calls, None), function, time_s)
+
+    def _part(self, rows: slice, function: npt.NDArray[np.int32], arrival_s: FloatArray) -> Requests:
+        outcome = np.frombuffer(self.outcome, np.int8)[rows]
         lost = np.flatnonzero(outcome == UNENDED)
         if lost.size:
             raise RuntimeError(f"{lost.size} calls never ended; the first is row {lost[0]}")
-        rows = outcome.size
-        if trace.service_s is not trace.duration_s:
-            outcome = np.where(trace.service_s[:rows] < trace.duration_s[:rows], np.int8(TIMED_OUT), outcome)
         return Requests(
-            function=trace.function[:rows],
-            arrival_s=trace.arrival_s[:rows],
-            start_s=np.frombuffer(self.start_s),
-            end_s=np.frombuffer(self.end_s),
-            start_kind=np.frombuffer(self.start_kind, np.int8),
+            function=function,
+            arrival_s=arrival_s,
+            start_s=np.frombuffer(self.start_s)[rows],
+            end_s=np.frombuffer(self.end_s)[rows],
+            start_kind=np.frombuffer(self.start_kind, np.int8)[rows],
             outcome=outcome,
-            instance=np.frombuffer(self.instance, np.int64),
-            busy_since_s=np.frombuffer(self.busy_since_s),
-            idle_since_s=np.frombuffer(self.idle_since_s),
-            prewarmed=np.frombuffer(self.prewarmed, np.int64),
+            instance=np.frombuffer(self.instance, np.int64)[rows],
+            busy_since_s=np.frombuffer(self.busy_since_s)[rows],
+            idle_since_s=np.frombuffer(self.idle_since_s)[rows],
+            prewarmed=self._among(self.prewarmed, rows),
+            on_provisioned=self._among(self.on_provisioned, rows),
         )
+
+    @staticmethod
+    def _among(chosen: array[int], rows: slice) -> npt.NDArray[np.int64]:
+        """Which of some rows lie in a part, counted from its first."""
+        row = np.frombuffer(chosen, np.int64)
+        first = int(rows.start)
+        return row[row >= first if rows.stop is None else row < rows.stop] - first
+
+    def allocations(self) -> Allocations:
+        """The columns of what was held."""
+        function, from_s, to_s = zip(*self._allocated, strict=True) if self._allocated else ((), (), ())
+        return Allocations(np.array(function, np.int32), np.array(from_s, np.float64), np.array(to_s, np.float64))
 
     def instances(self) -> Instances:
         """The columns of the instances."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
 
 from sim.core.random import stream
 from sim.platform.activator import Activator, PoolMaker
@@ -16,8 +19,10 @@ from sim.platform.code_store import CodeStore
 from sim.platform.expiry import ExpiryTimer
 from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
 from sim.platform.ledger import Ledger
+from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
+from sim.platform.provisioner import Provisioner
 from sim.platform.registry import Registry
 from sim.platform.route_cache import RouteCache
 from sim.platform.router import PoolRouter, Router, Routes
@@ -29,7 +34,15 @@ from sim.policies.keepalive.rule import Rule
 from sim.results.columns import Columns
 from sim.workload.trace import Trace
 
+NO_PINGS: Final = (np.empty(0, np.int32), np.empty(0))
 Windows: TypeAlias = "float | array[float]"
+
+
+class Closing(Protocol):
+    """A component that has something to note when the run is over."""
+
+    def close(self) -> None:
+        """Note it."""
 
 
 class LivePlatform:
@@ -47,6 +60,7 @@ class LivePlatform:
         keep_alive: KeepAlive,
         *,
         rows: int,
+        horizon_s: float,
         seed: int,
         replication: int,
         on_progress: Progress,
@@ -56,9 +70,11 @@ class LivePlatform:
         self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
-        rule = keep_alive.rule()
-        plain = rule is None and platform.is_plain(deployed)
-        self._ledger = Ledger(rows, busy_periods=not plain)
+        rule, floor, pings = keep_alive.rule(), keep_alive.floor(), keep_alive.calls()
+        plain = rule is None and floor is None and pings is None and platform.is_plain(deployed)
+        self._ping_s = pings.ping_s if pings is not None else 0.0
+        self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
+        self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain)
         code_store = CodeStore()
         self._registry = Registry(deployed, code_store)
         model = platform.start_model
@@ -69,19 +85,23 @@ class LivePlatform:
         )
         router: Routes
         if plain:
-            router, self._close = self._plain(_windows(keep_alive, trace))
+            router, closes = self._plain(_windows(keep_alive, trace))
+            self._close = partial(_close, [closes])
         else:
-            router, self._close = self._slotted(keep_alive, rule)
+            router, pools = self._slotted(keep_alive, rule)
+            holders = [Provisioner(self.calendar, self._ledger, pool, floor, horizon_s) for pool in pools if floor]
+            Pinger(self.calendar, router, self._pings, self._ping_s, rows)
+            self._close = partial(_close, [*pools, *holders])
         Trigger(self.calendar, router, trace, rows, on_progress)
 
-    def _plain(self, windows_s: Windows) -> tuple[Router, Callable[[], None]]:
+    def _plain(self, windows_s: Windows) -> tuple[Router, Activator]:
         cache = RouteCache(len(self._trace.functions))
         make_pool = _pool_maker(ExpiryTimer(self.calendar), self._ledger, cache, windows_s)
         life_s = self._platform.max_lifetime_s
         activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
-        return Router(cache, activator), activator.close
+        return Router(cache, activator), activator
 
-    def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRouter, Callable[[], None]]:
+    def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRouter, list[SlottedPool]]:
         platform = self._platform
         rules = Rules(
             choice=CHOICES[platform.instance_choice](self._streams("instance_choice")),
@@ -101,12 +121,7 @@ class LivePlatform:
                     concurrency=concurrency[function],
                 )  # fmt: skip
         self._appoint(list(pools.values()), keep_alive, rule)
-
-        def close() -> None:
-            for pool in pools.values():
-                pool.close()
-
-        return PoolRouter([pools[unit] for unit in units]), close
+        return PoolRouter([pools[unit] for unit in units]), list(pools.values())
 
     def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
         """Give each pool what applies the policy to it."""
@@ -131,7 +146,20 @@ class LivePlatform:
         """Replay the trace until every call has ended and nothing is left to expire."""
         self.calendar.run()
         self._close()
-        return Columns(self._ledger.requests(self._trace), self._ledger.instances(), self._starter.starts())
+        ledger = self._ledger
+        return Columns(
+            requests=ledger.requests(self._trace),
+            pings=ledger.pings(*self._pings),
+            ping_s=self._ping_s,
+            instances=ledger.instances(),
+            starts=self._starter.starts(),
+            allocations=ledger.allocations(),
+        )
+
+
+def _close(components: Sequence[Closing]) -> None:
+    for component in components:
+        component.close()
 
 
 def _windows(keep_alive: KeepAlive, trace: Trace) -> Windows:

@@ -49,3 +49,7 @@ class PoolRouter:
         k = self._calls[function]
         self._calls[function] = k + 1
         self._pools[function].arrive(function, k, row, now_s, service_s)
+
+    def ping(self, function: int, row: int, now_s: float, ping_s: float) -> None:
+        """Serve a ping, which comes now; its number is that of the next call."""
+        self._pools[function].ping(function, self._calls[function], row, now_s, ping_s)

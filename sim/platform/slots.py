@@ -9,6 +9,7 @@ from sim.platform.calendar import Calendar, Recurring
 from sim.platform.instance import BUSY, IDLE, STARTING, TERMINATED, illegal
 
 if TYPE_CHECKING:
+    from sim.platform.provisioner import Provisioner
     from sim.platform.slotted_pool import SlottedPool
     from sim.platform.waiting import WaitingCall
 
@@ -41,6 +42,8 @@ class SlottedInstance(Recurring):
         by_call: a miss started it, so the first call it ever serves is cold.
         served: whether it ever served one.
         keep_until_s: if none did, how long it is kept unused.
+        provisioner: what holds it whether it is used or not, if anything does.
+        held_since_s: since when.
         claims: calls bound to it while it starts, in order.
         created_s: when its start began.
         retire_s: when its maximum life is over.
@@ -67,6 +70,8 @@ class SlottedInstance(Recurring):
         self.number, self.function = number, function
         self.by_call = True
         self.keep_until_s = nan
+        self.provisioner: Provisioner | None = None
+        self.held_since_s = nan
         self.state = STARTING
         self.running = 0
         self.served = False

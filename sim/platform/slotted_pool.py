@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from heapq import heappush
 from math import inf
@@ -64,7 +65,7 @@ class SlottedPool:
         concurrency: int,
     ) -> None:
         self.free: list[Slot] = []
-        self.queue: dict[int, WaitingCall] = {}
+        self.queue: OrderedDict[int, WaitingCall] = OrderedDict()  # a dict whose first go has to look for its first
         self.live = self.unmet = self.starting_slots = 0
         self.binding = rules.binding
         self._calendar, self._ledger, self._timer, self._starter = calendar, ledger, timer, starter
@@ -81,12 +82,21 @@ class SlottedPool:
         self.keeper.arrived(now_s)
         if self.free:
             self._serve(self._rules.choice.take(self.free, function, k), row, now_s, service_s, WARM)
-            return
-        call = WaitingCall(self._calendar, function, k, row, service_s)
+        else:
+            self._wait(WaitingCall(self._calendar, function, k, row, service_s), now_s)
+
+    def ping(self, function: int, k: int, row: int, now_s: float, ping_s: float) -> None:
+        """Serve a ping like a call; nothing is learnt from it, and its start is one that nobody asked for."""
+        if self.free:
+            self._serve(self._rules.choice.take(self.free, function, k), row, now_s, ping_s, WARM)
+        else:
+            self._wait(WaitingCall(self._calendar, function, k, row, ping_s, is_ping=True), now_s)
+
+    def _wait(self, call: WaitingCall, now_s: float) -> None:
         self.binding.miss(self, call)
         if not call.over and self._rules.max_wait_s < inf:
             call.callbacks = [self._give_up]
-            heappush(self._calendar.queue, (now_s + self._rules.max_wait_s, COMPLETION, row, call))
+            heappush(self._calendar.queue, (now_s + self._rules.max_wait_s, COMPLETION, call.row, call))
 
     def spare(self) -> SlottedInstance | None:
         """The earliest instance still starting that has a slot which no call is bound to."""
@@ -96,15 +106,24 @@ class SlottedPool:
         """A new instance, started for `call`, if there is room for it."""
         if not self._rules.capacity.take(self):
             return None
+        if call.is_ping:
+            return self._launch_unasked(call.function)
         return self._launch(call.function, call.row, self._starter.begin(call.function, call.k, call.row))
 
-    def prewarm(self, keep_until_s: float) -> None:
-        """Start an instance that no call asked for, if there is room, and keep it that long."""
-        if self._rules.capacity.take(self):
-            k, self._unasked = self._unasked, self._unasked + 1
-            instance = self._launch(self.function, -1 - k, self._starter.begin_unasked(self.function, k))
-            instance.by_call = False
-            instance.keep_until_s = keep_until_s
+    def prewarm(self, keep_until_s: float, *, ready_now: bool = False) -> SlottedInstance | None:
+        """Start an instance that no call asked for, if there is room, and keep it unused that long."""
+        if not self._rules.capacity.take(self):
+            return None
+        instance = self._launch_unasked(self.function, ready_now=ready_now)
+        instance.keep_until_s = keep_until_s
+        return instance
+
+    def _launch_unasked(self, function: int, *, ready_now: bool = False) -> SlottedInstance:
+        k, self._unasked = self._unasked, self._unasked + 1
+        start_up_s = 0.0 if ready_now else self._starter.begin_unasked(function, k)
+        instance = self._launch(function, -1 - k, start_up_s)
+        instance.by_call = False
+        return instance
 
     def _launch(self, function: int, number: int, start_up_s: float) -> SlottedInstance:
         now_s = self._calendar._now
@@ -144,6 +163,16 @@ class SlottedPool:
         call.unmet = False
         self.unmet -= 1
         self.binding.room(self, call)
+        self._cover()
+
+    def _cover(self) -> None:
+        """Places in starting instances that nobody is meant to have go to the first calls that wait for room."""
+        while self.unmet:
+            call = next(call for call in self.queue.values() if call.unmet)
+            if not self.binding.cover(self, call):
+                return
+            call.unmet = False
+            self.unmet -= 1
 
     # A call ends, or an instance is ready: its slots go to those who wait, or are free.
 
@@ -160,8 +189,13 @@ class SlottedPool:
             self._take_on(slot, next(iter(self.queue.values())), now_s)
         elif not instance.running:
             self._ledger.busy_since_s[row] = instance.busy_since_s
-            self._idle(instance, now_s, now_s + self.keeper.window_s(row, now_s))
-            self._offer(instance.slots if retired else [slot])
+            self._idle(instance, now_s, self._used_until_s(instance, row, now_s))
+            if retired:  # whatever is free of it was withdrawn; a call that comes at this very instant may have it all
+                self._withdraw(instance)
+                self._offer(instance.slots)
+                self._retire_at(instance, now_s)
+            else:
+                self._offer([slot])
         elif not retired:
             self._offer([slot])
 
@@ -183,10 +217,8 @@ class SlottedPool:
             self._idle(instance, now_s, self._unused_until_s(instance, now_s))
         if unused:
             self._offer(unused)
-        if self._concurrency > 1 and instance.retire_s < inf:
-            retirement = Recurring(self._calendar)
-            retirement.callbacks = [lambda _: self._retire(instance)]
-            heappush(self._calendar.queue, (max(instance.retire_s, now_s), EXPIRY, instance.number, retirement))
+        if instance.retire_s < inf:
+            self._retire_at(instance, max(instance.retire_s, now_s))
 
     def _next(self, instance: SlottedInstance) -> WaitingCall | None:
         while instance.claims:
@@ -211,6 +243,7 @@ class SlottedPool:
             self.unmet -= 1
         if call.claim is not None and call in call.claim.claims:
             call.claim.claims.remove(call)
+        self._cover()
 
     def _give_up(self, call: WaitingCall) -> None:
         """The patience of a call is over."""
@@ -223,6 +256,8 @@ class SlottedPool:
         instance = slot.instance
         if kind == WARM and not instance.served and not instance.by_call:
             self._ledger.prewarmed.append(row)
+        if instance.provisioner is not None:
+            self._ledger.on_provisioned.append(row)
         self._ledger.started(row, now_s, kind, instance.number, instance.begin(now_s))
         slot.row = row
         slot.end_s = end_s = now_s + service_s
@@ -230,10 +265,16 @@ class SlottedPool:
 
     # An instance idles, and ends.
 
+    def _used_until_s(self, instance: SlottedInstance, row: int, now_s: float) -> float:
+        """How long an instance stays whose last call ends now."""
+        return inf if instance.provisioner is not None else now_s + self.keeper.window_s(row, now_s)
+
     def _unused_until_s(self, instance: SlottedInstance, now_s: float) -> float:
         """How long an instance stays that is ready and nobody waits for."""
         if instance.by_call:
             return now_s + self.keeper.window_s(instance.number, now_s)
+        if instance.keep_until_s != instance.keep_until_s:  # NaN: started for a ping that has gone
+            return now_s
         return max(instance.keep_until_s, now_s)
 
     def _idle(self, instance: SlottedInstance, now_s: float, expiry_s: float) -> None:
@@ -247,6 +288,12 @@ class SlottedPool:
     def _offer(self, slots: list[Slot]) -> None:
         for slot in slots:
             self._rules.choice.put(self.free, slot)
+
+    def _retire_at(self, instance: SlottedInstance, at_s: float) -> None:
+        if self._concurrency > 1:  # a single slot is not free while it is busy
+            retirement = Recurring(self._calendar)
+            retirement.callbacks = [lambda _: self._retire(instance)]
+            heappush(self._calendar.queue, (at_s, EXPIRY, instance.number, retirement))
 
     def _retire(self, instance: SlottedInstance) -> None:
         """The life of a busy instance is over: it ends with its last request and takes no other before."""
@@ -262,6 +309,8 @@ class SlottedPool:
         instance.terminate()
         self._ledger.instance_ended(instance.line, now_s, instance.idle_since_s)
         self._rules.capacity.give_back(self)
+        if instance.provisioner is not None:
+            instance.provisioner.ended(instance)
 
     def close(self) -> None:
         """Note what is still idle when the run is over."""

@@ -18,14 +18,18 @@ class WaitingCall(Recurring):
         k: which call of it this is, from 0.
         row: its row in the trace.
         service_s: how long it will run.
+        is_ping: whether it is no invocation but a ping.
         claim: the starting instance that it is bound to, if any.
         over: whether it has started, given up or been rejected.
         unmet: whether it waits for room to start an instance.
     """
 
-    def __init__(self, calendar: Calendar, function: int, k: int, row: int, service_s: float) -> None:
+    def __init__(
+        self, calendar: Calendar, function: int, k: int, row: int, service_s: float, *, is_ping: bool = False
+    ) -> None:
         super().__init__(calendar)
         self.function, self.k, self.row, self.service_s = function, k, row, service_s
+        self.is_ping = is_ping
         self.claim: SlottedInstance | None = None
         self.over = False
         self.unmet = False

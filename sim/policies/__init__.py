@@ -1,9 +1,27 @@
 """What is compared: one folder a role, one file a policy."""
 
+from sim.policies.keepalive.adaptive_window import AdaptiveWindow
 from sim.policies.keepalive.clairvoyant import Clairvoyant
 from sim.policies.keepalive.fixed_window import FixedWindow
+from sim.policies.keepalive.hybrid_histogram import HybridHistogram
 from sim.policies.keepalive.keep_forever import KeepForever
 from sim.policies.keepalive.no_keep_alive import NoKeepAlive
+from sim.policies.keepalive.ping_warmer import PingWarmer
+from sim.policies.keepalive.provisioned_floor import ProvisionedFloor
 from sim.policies.keepalive.role import KeepAlive
+from sim.policies.keepalive.scheduled import Scheduled
+from sim.policies.keepalive.ski_rental import SkiRental
 
-__all__ = ["Clairvoyant", "FixedWindow", "KeepAlive", "KeepForever", "NoKeepAlive"]
+__all__ = [
+    "AdaptiveWindow",
+    "Clairvoyant",
+    "FixedWindow",
+    "HybridHistogram",
+    "KeepAlive",
+    "KeepForever",
+    "NoKeepAlive",
+    "PingWarmer",
+    "ProvisionedFloor",
+    "Scheduled",
+    "SkiRental",
+]

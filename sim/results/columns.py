@@ -35,6 +35,7 @@ class Requests:
             Where an instance serves one request at a time, `start_s`.
         idle_since_s: float64[n], where the call ended an idle period of its instance: that period's start; else NaN.
         prewarmed: int64[p], the rows of the calls that were the first of a prewarmed instance, and warm.
+        on_provisioned: int64[q], the rows of the calls that ran on an instance held for them.
     """
 
     function: npt.NDArray[np.int32]
@@ -47,6 +48,7 @@ class Requests:
     busy_since_s: FloatArray
     idle_since_s: FloatArray
     prewarmed: npt.NDArray[np.int64]
+    on_provisioned: npt.NDArray[np.int64]
 
     def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:
         """The public form: kinds and outcomes as categories, and whether each call counts."""
@@ -123,9 +125,36 @@ class Starts:
 
 
 @dataclass(frozen=True, eq=False)
+class Allocations:
+    """When instances were held for a unit whether they were used or not.
+
+    Attributes:
+        function: int32[h]
+        from_s: float64[h]
+        to_s: float64[h], infinity if they still were when the run was over.
+    """
+
+    function: npt.NDArray[np.int32]
+    from_s: FloatArray
+    to_s: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Columns:
-    """All that an engine returns."""
+    """All that an engine returns.
+
+    Attributes:
+        requests: the calls of the trace.
+        pings: the policy's own calls; their rows, and instances named after them, follow those of the trace.
+        ping_s: seconds that each of these runs.
+        instances: every instance there was.
+        starts: the start-ups that calls of the trace caused.
+        allocations: what was held.
+    """
 
     requests: Requests
+    pings: Requests
+    ping_s: float
     instances: Instances
     starts: Starts
+    allocations: Allocations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -72,8 +73,7 @@ def per_function(
     table["starts"] = np.bincount(columns.instances.function[inside], minlength=size)
     for name, seconds in instance_time_s(columns, size, span).items():
         table[name] = seconds
-    cost = charges_usd(columns, service_s, functions["memory_mb"].to_numpy(), counted, price)
-    table["user_cost_usd"] = np.bincount(requests.function, weights=cost, minlength=size).astype(np.float64)
+    table["user_cost_usd"] = user_cost_usd(columns, service_s, functions["memory_mb"].to_numpy(), span, price)
     return table
 
 
@@ -84,34 +84,59 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
     def total(function: npt.NDArray[np.int32], begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
         return np.bincount(function, weights=span.overlap_s(begin_s, end_s), minlength=size).astype(np.float64)
 
+    unawaited = ~instances.awaited
+    busy_s, idle_s = (
+        sum(
+            (total(served.function, begin(served), end(served)) for served in (requests, columns.pings)), np.zeros(size)
+        )
+        for begin, end in ((_busy_since_s, _end_s), (_idle_since_s, _start_s))
+    )
     return {
         "starting_s": total(instances.function, instances.created_s, instances.ready_s),
         "unawaited_start_s": total(
-            instances.function[~instances.awaited],
-            instances.created_s[~instances.awaited],
-            instances.ready_s[~instances.awaited],
+            instances.function[unawaited], instances.created_s[unawaited], instances.ready_s[unawaited]
         ),
-        "busy_s": total(requests.function, requests.busy_since_s, requests.end_s),
-        "idle_s": total(requests.function, requests.idle_since_s, requests.start_s)
-        + total(instances.function, instances.idle_since_s, instances.ended_s),
+        "busy_s": busy_s,
+        "idle_s": idle_s + total(instances.function, instances.idle_since_s, instances.ended_s),
     }
 
 
+_busy_since_s, _end_s = attrgetter("busy_since_s"), attrgetter("end_s")
+_idle_since_s, _start_s = attrgetter("idle_since_s"), attrgetter("start_s")
+
+
+def user_cost_usd(
+    columns: Columns, service_s: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
+) -> FloatArray:
+    """What the user pays for each function, float64[F] USD: counted calls, pings in the span, and what is held."""
+    requests, pings, held = columns.requests, columns.pings, columns.allocations
+    size = memory_mb.size
+    charge = charges_usd(columns, service_s, memory_mb, span, price)
+    total = np.bincount(requests.function, weights=charge, minlength=size).astype(np.float64)
+    sent = pings.function[(pings.arrival_s >= span.start_s) & (pings.start_kind != NOT_STARTED)]
+    if sent.size:
+        each = price.charge_usd(np.full(size, columns.ping_s), np.zeros(size), memory_mb)
+        total += np.bincount(sent, minlength=size) * each
+    if held.function.size:
+        seconds = np.bincount(held.function, weights=span.overlap_s(held.from_s, held.to_s), minlength=size)
+        total += price.hold_usd(seconds.astype(np.float64), memory_mb)
+    return total
+
+
 def charges_usd(
-    columns: Columns,
-    service_s: FloatArray,
-    memory_mb: FloatArray,
-    counted: npt.NDArray[np.bool_],
-    price: PriceBook,
+    columns: Columns, service_s: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
 ) -> FloatArray:
     """What the user pays for each call, in USD: float64[n], 0 for calls that do not count or never started."""
     requests, starts = columns.requests, columns.starts
     start_up_s = np.zeros(requests.function.size)
     start_up_s[starts.row] = price.billed_start_up_s(starts.phases, starts.phase_s)
     charge = np.zeros(requests.function.size)
-    paid = np.flatnonzero(counted & (requests.start_kind != NOT_STARTED))
+    paid = np.flatnonzero((requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED))
     for rows in np.split(paid, range(CHUNK, paid.size, CHUNK)):  # arithmetic on all calls at once takes 8 columns
         charge[rows] = price.charge_usd(service_s[rows], start_up_s[rows], memory_mb[requests.function[rows]])
+    rows = np.intersect1d(paid, requests.on_provisioned)
+    if rows.size:
+        charge[rows] = price.charge_provisioned_usd(service_s[rows], memory_mb[requests.function[rows]])
     return charge
 
 
@@ -142,6 +167,7 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "mean_instances": mean["starting"] + mean["busy"] + mean["idle"],
         "mean_busy_instances": mean["busy"],
         "mean_idle_instances": mean["idle"],
+        "pings": float(np.count_nonzero(columns.pings.arrival_s >= span.start_s)),
         "instance_starts": table["starts"].sum(),
         "downloaded_gb": downloaded_mb(columns, span) / MB_PER_GB,
         "user_cost_usd": user_usd,

@@ -99,6 +99,17 @@ class PriceBook:
             + self.usd_per_million_requests / 1e6
         )
 
+    def charge_provisioned_usd(self, execution_s: FloatArray, memory_mb: FloatArray) -> FloatArray:
+        """What each call on a provisioned instance costs, float64[n] USD: its duration at the provisioned rate."""
+        _refuse_negative(execution_s=execution_s, memory_mb=memory_mb)
+        billed_s = np.maximum(self.minimum_s, _rounded_up(execution_s, self.granularity_s))
+        gb = self.billed_memory_mb(memory_mb) / MB_PER_GB
+        return billed_s * gb * self.provisioned_duration_usd_per_gb_s + self.usd_per_million_requests / 1e6
+
+    def hold_usd(self, held_s: FloatArray, memory_mb: FloatArray) -> FloatArray:
+        """What holding provisioned instances costs, float64[n] USD, used or not; not rounded up."""
+        return held_s * self.billed_memory_mb(memory_mb) / MB_PER_GB * self.provisioned_usd_per_gb_s
+
     def billed_memory_mb(self, memory_mb: FloatArray) -> FloatArray:
         """The size that a function of `memory_mb` is billed as, float64[n]."""
         return np.clip(_rounded_up(memory_mb, self.memory_step_mb), self.memory_minimum_mb, self.memory_maximum_mb)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.core.errors import ConfigError, PolicyError
+from sim.policies.keepalive.demands import Floor, Pings
 from sim.policies.keepalive.rule import Rule
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
+LearnsBy: TypeAlias = Literal["unit", "app"]
 
 
 class KeepAlive:
@@ -25,11 +27,19 @@ class KeepAlive:
 
     needs_future: ClassVar[bool] = False
     """Whether the policy must be shown the trace; only then is it handed one."""
-    learns_by: ClassVar[str] = "unit"
+    learns_by: LearnsBy = "unit"
     """Whose idle times a rule learns from: the ``unit`` that shares instances, or its whole ``app``."""
 
     def rule(self) -> Rule | None:
         """The rule of a policy that learns; None if `windows_s` answers."""
+        return None
+
+    def floor(self) -> Floor | None:
+        """Instances that every unit is to have at least; None: none."""
+        return None
+
+    def calls(self) -> Pings | None:
+        """Calls of the policy's own; None: none."""
         return None
 
     def windows_s(self, future: Trace | None) -> float | FloatArray:
