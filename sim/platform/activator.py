@@ -34,7 +34,7 @@ class Activator:
         if pool is None:
             pool = self._pools[function] = self._make_pool(function)
         instance = Instance(self._calendar, self._ledger, pool, function, row, self._max_lifetime_s)
-        start_up_s = self._starter.begin(function, k, row)
+        start_up_s, _ = self._starter.begin(function, k, row)  # on this way no start fails
         self._service_s[row] = service_s
         instance.callbacks = [self._ready]
         instance.handlers = [pool.release]

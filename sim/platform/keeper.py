@@ -26,6 +26,9 @@ class Keeper(Protocol):
     def ended(self, now_s: float) -> None:
         """A call has ended, in whatever way."""
 
+    def emptied(self, now_s: float) -> None:
+        """The last instance of the pool has ended."""
+
     def window_s(self, row: int, now_s: float) -> float:
         """How long the instance stays that becomes idle now, its last call (or the one that made it) being `row`."""
 
@@ -37,6 +40,9 @@ class _Unmoved:
         """Nothing."""
 
     def ended(self, now_s: float) -> None:
+        """Nothing."""
+
+    def emptied(self, now_s: float) -> None:
         """Nothing."""
 
 
@@ -94,38 +100,61 @@ class Learner:
         return decision
 
 
+class Prewarm(Recurring):
+    """A planned prewarm; it is the event of its start.
+
+    Attributes:
+        due_s: when the instance should be ready.
+        keep_until_s: how long it is kept unused.
+        has_come: whether the time to start it has.
+    """
+
+    def __init__(self, calendar: Calendar, due_s: float, keep_until_s: float) -> None:
+        super().__init__(calendar)
+        self.due_s, self.keep_until_s = due_s, keep_until_s
+        self.has_come = False
+
+
 class LearningKeeper:
     """Applies a rule to one pool: its learner may be shared, the prewarms are the pool's own.
 
-    A due prewarm starts one instance if the pool has none; it is dropped when a call comes first.
+    A due prewarm starts one instance if the pool has none, or as soon as it has none, if that is before it is due; it
+    is dropped when a call comes first.
     """
 
     def __init__(self, calendar: Calendar, learner: Learner, pool: SlottedPool, prewarm_lead_s: float) -> None:
         self._calendar, self._learner, self._pool = calendar, learner, pool
         self._lead_s = prewarm_lead_s
-        self._pending: Recurring | None = None
+        self._planned: Prewarm | None = None
 
     def arrived(self, now_s: float) -> None:
         """A call has come: whatever was to be prewarmed comes too late."""
-        self._pending = None
+        self._planned = None
         self._learner.arrived(now_s)
 
     def ended(self, now_s: float) -> None:
         """A call has ended."""
         self._learner.ended(now_s)
 
+    def emptied(self, now_s: float) -> None:
+        """The last instance has ended: start the one for which the time has come while it was still there."""
+        plan = self._planned
+        if plan is not None and plan.has_come and now_s <= plan.due_s:
+            self._start(plan)
+
     def window_s(self, row: int, now_s: float) -> float:
         """What the rule decides at this moment; it may also plan a prewarm."""
         unload_after_s, prewarm_after_s, keep_s = self._learner.decide()
-        self._pending = None
+        self._planned = None
         if prewarm_after_s < inf:
             due_s = now_s + prewarm_after_s
-            plan = self._pending = Recurring(self._calendar)
-            plan.callbacks = [lambda _: self._prewarm(plan, due_s + keep_s)]
+            plan = self._planned = Prewarm(self._calendar, due_s, due_s + keep_s)
+            plan.callbacks = [self._start]
             heappush(self._calendar.queue, (max(due_s - self._lead_s, now_s), TICK, row, plan))
         return unload_after_s
 
-    def _prewarm(self, plan: Recurring, keep_until_s: float) -> None:
-        if self._pending is plan and not self._pool.live:
-            self._pending = None
-            self._pool.prewarm(keep_until_s)
+    def _start(self, plan: Prewarm) -> None:
+        plan.has_come = True
+        if self._planned is plan and not self._pool.live:
+            self._planned = None
+            self._pool.prewarm(plan.keep_until_s)

@@ -92,6 +92,11 @@ class Ledger:
         self._ended_s.append(inf)
         return len(self._number) - 1
 
+    def start_failed(self, line: int, now_s: float, *, awaited: bool) -> None:
+        """An instance will never be ready; `awaited`: some call waited for it."""
+        self._awaited[line] = awaited
+        self._ended_s[line] = now_s
+
     def instance_ended(self, line: int, now_s: float, idle_since_s: float) -> None:
         """An idle instance is terminated."""
         self._idle_since_s[line] = idle_since_s

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from sim.core.random import stream
 from sim.platform.activator import Activator, PoolMaker
@@ -27,13 +29,15 @@ from sim.platform.registry import Registry
 from sim.platform.route_cache import RouteCache
 from sim.platform.router import PoolRouter, Router, Routes
 from sim.platform.slotted_pool import Rules, SlottedPool
-from sim.platform.starter import Starter
+from sim.platform.starter import RetryingStarter, Starter
+from sim.platform.startup import StartDraws, StartModel
 from sim.platform.trigger import Progress, Trigger
 from sim.policies.keepalive.role import KeepAlive, checked_windows_s
 from sim.policies.keepalive.rule import Rule
 from sim.results.columns import Columns
 from sim.workload.trace import Trace
 
+Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 NO_PINGS: Final = (np.empty(0, np.int32), np.empty(0))
 Windows: TypeAlias = "float | array[float]"
 
@@ -78,11 +82,14 @@ class LivePlatform:
         code_store = CodeStore()
         self._registry = Registry(deployed, code_store)
         model = platform.start_model
-        self._starter = Starter(
-            self._registry,
-            code_store,
-            lambda purpose: model.bind(deployed, seed, replication, *self._keys, purpose=purpose),
-        )
+        bind = partial(_bind, model, deployed, seed, replication, self._keys)
+        if platform.start_failure_probability:
+            self._starter: Starter = RetryingStarter(
+                self._registry, code_store, bind, failure_probability=platform.start_failure_probability,
+                attempts=platform.start_attempts, streams=self._streams("start_failure"),
+            )  # fmt: skip
+        else:
+            self._starter = Starter(self._registry, code_store, bind)
         router: Routes
         if plain:
             router, closes = self._plain(_windows(keep_alive, trace))
@@ -155,6 +162,12 @@ class LivePlatform:
             starts=self._starter.starts(),
             allocations=ledger.allocations(),
         )
+
+
+def _bind(
+    model: StartModel, functions: pd.DataFrame, seed: int, replication: int, keys: Keys, purpose: str
+) -> StartDraws:
+    return model.bind(functions, seed, replication, *keys, purpose=purpose)
 
 
 def _close(components: Sequence[Closing]) -> None:

@@ -38,6 +38,8 @@ class Platform:
         concurrency: requests an instance serves at a time; without it, what the table of functions says (an app's
             instance: the least of its functions').
         prewarm_lead_s: how long before it is due a prewarmed instance is started.
+        start_failure_probability: with which an attempt to start an instance fails, at its end.
+        start_attempts: how often a start is tried; a call whose instance could not be started fails.
         max_wait_s: how long a call waits before it gives up.
         max_instances_per_unit: how many instances a function (with isolation by app: an app) may have.
         max_instances: how many there may be in all.
@@ -52,6 +54,8 @@ class Platform:
     binding: BindingRule = "early"
     concurrency: int | None = None
     prewarm_lead_s: float = 0.0
+    start_failure_probability: float = 0.0
+    start_attempts: int = 3
     max_wait_s: float = inf
     max_instances_per_unit: float = inf
     max_instances: float = inf
@@ -73,6 +77,10 @@ class Platform:
                 raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
         if self.concurrency is not None and not self.concurrency >= 1:
             raise ConfigError(f"concurrency must be 1 or more, not {self.concurrency!r}")
+        if not 0 <= self.start_failure_probability <= 1:
+            raise ConfigError(f"start_failure_probability must be from 0 to 1, not {self.start_failure_probability!r}")
+        if not self.start_attempts >= 1:
+            raise ConfigError(f"start_attempts must be 1 or more, not {self.start_attempts!r}")
         _ = self.start_model  # refuses an impossible start_s
 
     @property
@@ -98,6 +106,7 @@ class Platform:
             self.isolation == "function"
             and self.instance_choice == "most_recently_idle"
             and self.binding == "early"
+            and not self.start_failure_probability
             and self.max_wait_s == self.max_instances_per_unit == self.max_instances == inf
             and bool((deployed["concurrency"] == 1).all())
         )

@@ -82,7 +82,6 @@ class SlottedInstance(Recurring):
         self.busy_since_s = self.idle_since_s = nan
         self.line = line
         self.slots = [Slot(calendar, self, pool) for _ in range(concurrency)]
-        self.callbacks = [pool.ready]
 
     def begin(self, now_s: float) -> float:
         """A request begins: to BUSY, from any living state. Returns the start of the idle period it ends, or NaN."""
@@ -104,6 +103,12 @@ class SlottedInstance(Recurring):
             raise illegal(self, IDLE)
         self.state = IDLE
         self.idle_since_s = now_s
+
+    def cancel(self) -> None:
+        """STARTING -> TERMINATED: it will never be ready."""
+        if self.state != STARTING:
+            raise illegal(self, TERMINATED)
+        self.state = TERMINATED
 
     def expire(self, now_s: float) -> None:
         """Its alarm finds that its time has come."""

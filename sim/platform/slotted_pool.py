@@ -16,7 +16,7 @@ from sim.platform.keeper import ConstantKeeper, Keeper
 from sim.platform.ledger import Ledger
 from sim.platform.slots import Slot, SlottedInstance
 from sim.platform.waiting import WaitingCall
-from sim.results.columns import COLD, OK, QUEUED, REJECTED, TIMED_OUT, WARM
+from sim.results.columns import COLD, FAILED, OK, QUEUED, REJECTED, TIMED_OUT, WARM
 
 if TYPE_CHECKING:
     from sim.platform.binding import Binding
@@ -108,7 +108,7 @@ class SlottedPool:
             return None
         if call.is_ping:
             return self._launch_unasked(call.function)
-        return self._launch(call.function, call.row, self._starter.begin(call.function, call.k, call.row))
+        return self._launch(call.function, call.row, *self._starter.begin(call.function, call.k, call.row))
 
     def prewarm(self, keep_until_s: float, *, ready_now: bool = False) -> SlottedInstance | None:
         """Start an instance that no call asked for, if there is room, and keep it unused that long."""
@@ -120,17 +120,18 @@ class SlottedPool:
 
     def _launch_unasked(self, function: int, *, ready_now: bool = False) -> SlottedInstance:
         k, self._unasked = self._unasked, self._unasked + 1
-        start_up_s = 0.0 if ready_now else self._starter.begin_unasked(function, k)
-        instance = self._launch(function, -1 - k, start_up_s)
+        start = (0.0, True) if ready_now else self._starter.begin_unasked(function, k)
+        instance = self._launch(function, -1 - k, *start)
         instance.by_call = False
         return instance
 
-    def _launch(self, function: int, number: int, start_up_s: float) -> SlottedInstance:
+    def _launch(self, function: int, number: int, start_up_s: float, success: bool) -> SlottedInstance:
         now_s = self._calendar._now
         instance = SlottedInstance(
             self._calendar, self, function=function, number=number, concurrency=self._concurrency,
             max_lifetime_s=self._rules.max_lifetime_s, line=self._ledger.instance_created(function, number, now_s),
         )  # fmt: skip
+        instance.callbacks = [self.ready if success else self.fail]
         self._starting.append(instance)
         self.starting_slots += self._concurrency
         heappush(self._calendar.queue, (now_s + start_up_s, READY, number, instance))
@@ -202,8 +203,7 @@ class SlottedPool:
     def ready(self, instance: SlottedInstance) -> None:
         """A start-up is over."""
         now_s = self._calendar._now
-        self._starting.remove(instance)
-        self.starting_slots -= self._concurrency
+        self._no_longer_starts(instance)
         unused = []
         for slot in instance.slots:
             slot.end_s = now_s
@@ -219,6 +219,35 @@ class SlottedPool:
             self._offer(unused)
         if instance.retire_s < inf:
             self._retire_at(instance, max(instance.retire_s, now_s))
+
+    def fail(self, instance: SlottedInstance) -> None:
+        """STARTING -> TERMINATED: a start-up failed for good, and with it the calls that were to be served by it."""
+        now_s = self._calendar._now
+        self._no_longer_starts(instance)
+        lost = [call for call in instance.claims if not call.over]
+        if instance.number in self.queue and self.queue[instance.number] not in lost:
+            lost.append(self.queue[instance.number])
+        for call in lost:
+            self._drop(call, FAILED)
+        instance.cancel()
+        self._ledger.start_failed(instance.line, now_s, awaited=bool(lost))
+        self._gone(instance, now_s)
+        for call in [call for call in self.queue.values() if call.claim is None and not call.unmet]:
+            self.binding.room(self, call)  # it counted on a slot of the instance that failed
+            if not self.starting_slots and not self.live and not self.admit(call):
+                self.dequeue(call)
+
+    def _gone(self, instance: SlottedInstance, now_s: float) -> None:
+        """Who has to know that an instance has ended."""
+        self._rules.capacity.give_back(self)
+        if not self.live:
+            self.keeper.emptied(now_s)
+        if instance.provisioner is not None:
+            instance.provisioner.ended(instance)
+
+    def _no_longer_starts(self, instance: SlottedInstance) -> None:
+        self._starting.remove(instance)
+        self.starting_slots -= self._concurrency
 
     def _next(self, instance: SlottedInstance) -> WaitingCall | None:
         while instance.claims:
@@ -248,9 +277,13 @@ class SlottedPool:
     def _give_up(self, call: WaitingCall) -> None:
         """The patience of a call is over."""
         if not call.over:
-            self._settle(call)
-            self._ledger.outcome[call.row] = TIMED_OUT
-            self.keeper.ended(self._calendar._now)
+            self._drop(call, TIMED_OUT)
+
+    def _drop(self, call: WaitingCall, outcome: int) -> None:
+        """`call` will never start."""
+        self._settle(call)
+        self._ledger.outcome[call.row] = outcome
+        self.keeper.ended(self._calendar._now)
 
     def _serve(self, slot: Slot, row: int, now_s: float, service_s: float, kind: int) -> None:
         instance = slot.instance
@@ -308,9 +341,7 @@ class SlottedPool:
         self._withdraw(instance)
         instance.terminate()
         self._ledger.instance_ended(instance.line, now_s, instance.idle_since_s)
-        self._rules.capacity.give_back(self)
-        if instance.provisioner is not None:
-            instance.provisioner.ended(instance)
+        self._gone(instance, now_s)
 
     def close(self) -> None:
         """Note what is still idle when the run is over."""

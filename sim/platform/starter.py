@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 
+from sim.core.random import uniform
 from sim.platform.code_store import CodeStore
 from sim.platform.registry import Registry
 from sim.platform.startup import StartDraws
 from sim.results.columns import Starts
+
+FAILED: Final = "failed"
+"""The phase that the failed attempts of a start make up, before those of the last one."""
+_ATTEMPT: Final = 40
+"""Attempt j of start k draws number ``k + (j << 40)``: the first draws what it would if nothing ever failed."""
 
 
 class Starter:
@@ -25,31 +32,72 @@ class Starter:
         self._phases_s = array("d")
         self._fetched_mb = array("d")
 
-    def begin(self, function: int, k: int, row: int) -> float:
-        """The start that call `row`, the k-th (from 0) of its function, causes; returns its seconds in all."""
-        phases_s = self._draws.draw(function, k)
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of a start, in order."""
+        return self._draws.phases
+
+    def begin(self, function: int, k: int, row: int) -> tuple[float, bool]:
+        """The start that call `row`, the k-th (from 0) of its function, causes: seconds, and whether it succeeds."""
+        phases_s, success = self._attempt(self._draws, function, k)
         self._fetched_mb.append(self._code_store.fetch(self._link[function]))
         self._rows.append(row)
         self._phases_s.extend(phases_s)
-        return _total_s(phases_s)
+        return _total_s(phases_s), success
 
-    def begin_unasked(self, function: int, k: int) -> float:
-        """The k-th (from 0) start of a function's instance that no call asked for; returns its seconds in all."""
+    def begin_unasked(self, function: int, k: int) -> tuple[float, bool]:
+        """The k-th (from 0) start of an instance of a function that no call asked for; as `begin`."""
         if self._unasked is None:
             self._unasked = self._bind("prewarm")
         self._code_store.fetch(self._link[function])
-        return _total_s(self._unasked.draw(function, k))
+        phases_s, success = self._attempt(self._unasked, function, k)
+        return _total_s(phases_s), success
+
+    def _attempt(self, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
+        return draws.draw(function, k), True
 
     def starts(self) -> Starts:
         """The columns of the starts so far."""
         rows = np.frombuffer(self._rows, np.int64)
-        phases = self._draws.phases
         return Starts(
-            phases=phases,
+            phases=self.phases,
             row=rows,
-            phase_s=np.frombuffer(self._phases_s).reshape(rows.size, len(phases)),
+            phase_s=np.frombuffer(self._phases_s).reshape(rows.size, len(self.phases)),
             fetched_mb=np.frombuffer(self._fetched_mb),
         )
+
+
+class RetryingStarter(Starter):
+    """Every attempt fails with the same probability, at its end, and is repeated a number of times."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        code_store: CodeStore,
+        bind: Callable[[str], StartDraws],
+        *,
+        failure_probability: float,
+        attempts: int,
+        streams: list[int],
+    ) -> None:
+        """`streams` has each function's stream of failures."""
+        super().__init__(registry, code_store, bind)
+        self._probability, self._attempts, self._streams = failure_probability, attempts, streams
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Those of a start, after its failed attempts."""
+        return (FAILED, *self._draws.phases)
+
+    def _attempt(self, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
+        lost_s = 0.0
+        for attempt in range(self._attempts):
+            number = k + (attempt << _ATTEMPT)
+            phases_s = draws.draw(function, number)
+            if uniform(self._streams[function], number) >= self._probability:
+                return (lost_s, *phases_s), True
+            lost_s += _total_s(phases_s)
+        return (lost_s, *(0.0 for _ in draws.phases)), False
 
 
 def _total_s(phases_s: tuple[float, ...]) -> float:

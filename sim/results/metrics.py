@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.results.columns import COLD, NOT_STARTED, QUEUED, REJECTED, TIMED_OUT, WARM, Columns, FloatArray
+from sim.results.columns import COLD, FAILED, NOT_STARTED, QUEUED, REJECTED, TIMED_OUT, WARM, Columns, FloatArray
 from sim.results.pricing import PriceBook, ProviderPrice
 
 MB_PER_GB: Final = 1024.0
@@ -64,7 +64,7 @@ def per_function(
     table["started"] = count(counted & (requests.start_kind != NOT_STARTED))
     for name, kind in (("warm", WARM), ("cold", COLD), ("queued", QUEUED)):
         table[name] = count(counted & (requests.start_kind == kind))
-    for name, outcome in (("rejected", REJECTED), ("timed_out", TIMED_OUT)):
+    for name, outcome in (("rejected", REJECTED), ("timed_out", TIMED_OUT), ("failed", FAILED)):
         table[name] = count(counted & (requests.outcome == outcome))
     rows = requests.prewarmed[counted[requests.prewarmed]]
     table["prewarmed"] = np.bincount(requests.function[rows], minlength=size)
@@ -85,6 +85,7 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
         return np.bincount(function, weights=span.overlap_s(begin_s, end_s), minlength=size).astype(np.float64)
 
     unawaited = ~instances.awaited
+    started_s = np.fmin(instances.ready_s, instances.ended_s)  # an instance that never became ready started to its end
     busy_s, idle_s = (
         sum(
             (total(served.function, begin(served), end(served)) for served in (requests, columns.pings)), np.zeros(size)
@@ -92,10 +93,8 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
         for begin, end in ((_busy_since_s, _end_s), (_idle_since_s, _start_s))
     )
     return {
-        "starting_s": total(instances.function, instances.created_s, instances.ready_s),
-        "unawaited_start_s": total(
-            instances.function[unawaited], instances.created_s[unawaited], instances.ready_s[unawaited]
-        ),
+        "starting_s": total(instances.function, instances.created_s, started_s),
+        "unawaited_start_s": total(instances.function[unawaited], instances.created_s[unawaited], started_s[unawaited]),
         "busy_s": busy_s,
         "idle_s": idle_s + total(instances.function, instances.idle_since_s, instances.ended_s),
     }
@@ -158,6 +157,7 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "queued": table["queued"].sum(),
         "rejected": table["rejected"].sum(),
         "timed_out": table["timed_out"].sum(),
+        "failed": table["failed"].sum(),
         **cold_shares(table),
         **latencies(columns, span),
         "busy_gb_s": gb_s["busy"],
