@@ -1,18 +1,13 @@
-"""The long way (slots, queues, choices) gives the answers of the short way, and of closed forms where it goes further."""
+"""The long way (slots, queues, choices) gives the answers of the short way."""
 
 import sys
 from dataclasses import replace
-from math import inf
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 
 from sim.engine import reference
-from sim.platform.platform import Platform
-from sim.policies import FixedWindow
-from sim.workload.trace import Trace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 from small import Case, cases, cases_with_a_gap_for_window
