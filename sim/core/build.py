@@ -119,7 +119,10 @@ def _look_up(target: str, where: str, trust: Trust) -> Any:
 
 def check_arguments(function: Any, values: Mapping[str, Any], where: str, *, skip: int = 0) -> None:
     """Refuse arguments that `function` (a class, or a function after its first `skip` parameters) does not take."""
-    parameters = list(inspect.signature(function).parameters.values())[skip:]
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[skip:]
+    except ValueError:  # classes derived from some that are written in C
+        raise ConfigError(f"{where}: {function.__qualname__} does not say which parameters it takes") from None
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
     known = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Protocol
 
 import numpy as np
@@ -26,6 +26,9 @@ WITH_INTERVALS: Final = (
     "mean_instances", "user_cost_per_million_usd", "provider_cost_per_million_usd",
 )  # fmt: skip
 
+_TOLD: Final = ("start", "start_s", "max_lifetime_s", "instance_choice", "concurrency")
+"""Options of a platform that its note has words for; others are named if they are not the default."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -38,6 +41,17 @@ class Setting:
     seed: int = 0
     warm_up_s: float = 0.0
     horizon_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("platform", Platform), ("price", PriceBook), ("provider", ProviderPrice)):
+            require_instance(name, getattr(self, name), kind)
+
+
+def require_instance(name: str, value: object, kind: type) -> None:
+    """Refuse what is no `kind`: a class instead of an instance, the name of a preset."""
+    if not isinstance(value, kind):
+        hint = " (an instance, not the class)" if isinstance(value, type) else ""
+        raise ConfigError(f"{name} must be a {kind.__name__}{hint}, not {value!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +107,15 @@ def compare(
     The fixed 10-minute window is run in addition where it is not among the policies. Where nothing is random one
     replication says it all, whatever was asked for.
     """
+    require_instance("trace", trace, Trace)
+    require_instance("policies", policies, Mapping)
+    for label, policy in policies.items():
+        require_instance(f"policies[{label!r}]", policy, KeepAlive)
     if not policies:
         raise ConfigError("there is no policy to compare")
     if replications < 1:
         raise ConfigError(f"replications must be 1 or more, not {replications}")
-    random = trace.is_random or setting.platform.start_model.is_random
+    random = is_random(trace, policies, setting)
     replications = replications if random else 1
     watched = watch or Unwatched()
     runs: dict[str, list[pd.Series]] = {label: [] for label in policies}
@@ -117,20 +135,46 @@ def compare(
     ]
     notes = {
         "workload": _workload_note(trace),
-        "platform": _platform_note(setting),
+        "platform": _platform_note(trace, setting),
         "intervals": _intervals_note(random, replications),
         "baseline": "wasted memory is normalised to that of a fixed window of 10 minutes",
     }
     return Comparison(pd.DataFrame(rows), notes)
 
 
+def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
+    """Whether two replications can differ."""
+    platform, rules = setting.platform, [policy.rule() for policy in policies.values()]
+    return (
+        trace.is_random
+        or platform.start_model.is_random
+        or platform.instance_choice == "random"
+        or 0 < platform.start_failure_probability < 1
+        or any(rule.needs_uniform for rule in rules if rule is not None)
+    )
+
+
+def number_of_runs(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting, replications: int) -> int:
+    """How many runs `compare` makes of this, the baseline's included."""
+    return (replications if is_random(trace, policies, setting) else 1) * len(_with_baseline(policies))
+
+
+def _with_baseline(policies: Mapping[str, KeepAlive]) -> dict[str, KeepAlive]:
+    """The policies, and after them, under a label of its own, the baseline if it is not one of them."""
+    if BASELINE in policies.values():
+        return dict(policies)
+    label = "(baseline)"
+    while label in policies:
+        label = f"({label})"
+    return {**policies, label: BASELINE}
+
+
 def _replicate(
     trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting, replication: int, watch: Watch
 ) -> dict[str, pd.Series]:
     """One replication of every policy; common random numbers come with the seed and the replication."""
-    extra = {} if BASELINE in policies.values() else {"(baseline)": BASELINE}
-    summaries = {}
-    for label, policy in {**policies, **extra}.items():
+    summaries, wanted = {}, _with_baseline(policies)
+    for label, policy in wanted.items():
         watch.begin(label, len(trace))
         result = simulate(
             trace, policy, setting.platform, price=setting.price, provider=setting.provider, engine=setting.engine,
@@ -139,7 +183,7 @@ def _replicate(
         )  # fmt: skip
         summaries[label] = result.summary
         watch.end(result.summary)
-    base = next(summaries[label] for label, policy in {**policies, **extra}.items() if policy == BASELINE)
+    base = next(summaries[label] for label, policy in wanted.items() if policy == BASELINE)
     for summary in summaries.values():
         summary["wasted_normalised"] = _ratio(summary["wasted_gb_s"], base["wasted_gb_s"])
     return {label: summaries[label] for label in policies}
@@ -178,8 +222,18 @@ def _workload_note(trace: Trace) -> str:
     )
 
 
-def _platform_note(setting: Setting) -> str:
+def _platform_note(trace: Trace, setting: Setting) -> str:
     platform = setting.platform
-    starts = f"starts of {platform.start_s:g} s" if platform.start is None else "starts drawn phase by phase"
-    life = "" if np.isinf(platform.max_lifetime_s) else f", instances live at most {platform.max_lifetime_s:g} s"
-    return f"unlimited capacity, one request an instance, most recently idle first, {starts}{life}"
+    limited = platform.max_instances < np.inf or platform.max_instances_per_unit < np.inf
+    one = bool((platform.deployed(trace.functions)["concurrency"] == 1).all())
+    life = () if np.isinf(platform.max_lifetime_s) else (f"instances live at most {platform.max_lifetime_s:g} s",)
+    words = [
+        *(() if limited else ("unlimited capacity",)),
+        "one request an instance" if one else "several requests an instance",
+        f"{platform.instance_choice.replace('_', ' ')} first",
+        f"starts of {platform.start_s:g} s" if platform.start is None else "starts drawn phase by phase",
+        *life,
+        *(f"{f.name}={getattr(platform, f.name)}" for f in fields(platform)
+          if f.name not in _TOLD and getattr(platform, f.name) != f.default),
+    ]  # fmt: skip
+    return ", ".join(words)

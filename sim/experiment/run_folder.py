@@ -31,7 +31,7 @@ def _parquet(comparison: Comparison) -> bytes:
     notes = {f"keepwarm.{key}": sentence for key, sentence in comparison.notes.items()}
     table = table.replace_schema_metadata(notes)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", store_schema=False)
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
 
 
@@ -45,5 +45,8 @@ def read_comparison(folder: Path) -> Comparison:
 
 def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)  # noqa: PTH105 - atomic, which Path.rename is not everywhere
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)  # noqa: PTH105 - atomic, which Path.rename is not everywhere
+    finally:
+        partial.unlink(missing_ok=True)

@@ -139,13 +139,31 @@ def cases(
             happens = {last_s, last_s + unit, last_s + 4 * unit}
             for s in twin(own, start_up_s, life_s):
                 happens |= {s.start_s, s.end_s, s.expiry_s, s.created_s + life_s}
-            choices = sorted(t for t in happens if last_s <= t < inf)
-            last_s = max(last_s, nudged(draw(st.sampled_from(choices)), draw(nudges)))
-            own.append((i, last_s, draw(spans), window_s if constant else draw(windows)))
+            soon = sorted(t for t in happens if last_s <= t < inf)
+            last_s = max(last_s, nudged(draw(st.sampled_from(soon[:3]) | st.sampled_from(soon)), draw(nudges)))
+            until = [t - last_s for t in soon if t > last_s] or [unit]  # so that it ends as something else happens
+            duration_s = draw(spans | st.sampled_from(until))
+            own.append((i, last_s, duration_s, window_s if constant else draw(windows)))
         rows += [(arrival_s, function, duration_s, window) for _, arrival_s, duration_s, window in own]
     rows.sort(key=lambda row: row[0])
     arrival_s, function, duration_s, window = zip(*rows, strict=True)
     return Case(function, arrival_s, duration_s, window, start_up_s, life_s)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> Case:
+    """Many calls of one function in few instants: instances that become ready, end and are called all at once."""
+    unit = draw(st.sampled_from(UNITS))
+    steps = draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), min_size=4, max_size=14))
+    ticks = np.cumsum([wait for wait, _ in steps])
+    return Case(
+        function=(0,) * len(steps),
+        arrival_s=tuple((ticks * unit).tolist()),
+        duration_s=tuple(length * unit for _, length in steps),
+        window_s=(draw(st.sampled_from([unit, 3 * unit, 6 * unit, inf])),) * len(steps),
+        start_up_s=draw(st.sampled_from([1, 2, 3])) * unit,
+        life_s=draw(st.sampled_from([inf, inf, 5 * unit])),
+    )
 
 
 @st.composite

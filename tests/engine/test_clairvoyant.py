@@ -82,7 +82,7 @@ def test_what_is_kept_is_used(case: Case) -> None:
 
 
 def test_where_starts_take_time_it_is_a_reference_and_no_bound() -> None:
-    # Without its start-up of 1 s the first call would end at 1.0 and leave a gap of 2.0 s, not worth 1.5; it ends at 2.0.
+    # Without its start-up of 1 s the first call would end at 1 and leave a gap of 2 s, not worth 1.5 s; it ends at 2.
     case = Case((0, 0), (0.0, 3.0), (1.0, 1.0), (0.0, 0.0), start_up_s=1.0)
     clairvoyant, fixed = case.run(Clairvoyant(1.5)), case.run(FixedWindow(1.5))
     assert 1.5 * cold_starts(clairvoyant) + idle_s(clairvoyant) == 3.0

@@ -69,16 +69,31 @@ def test_the_ends_of_the_scale_have_names(policy: object, same: object, case: Ca
     assert a.instances.ended_s.tolist() == b.instances.ended_s.tolist()
 
 
-# Where the law does not hold, keeping longer can cost cold starts. These are the smallest that a search over small grids
-# found, and both are told in the documentation.
-RISE_WITH_START_UPS = Case(
-    (0,) * 4, arrival_s=(0.0, 4.0, 7.25, 8.5), duration_s=(1.0,) * 4, window_s=(0.0,) * 4, start_up_s=2.0
-)
+# Where the law does not hold, keeping longer can hurt: three cases, told in docs/surprises.md.
 
 
 def test_with_start_ups_a_longer_window_can_mean_more_cold_starts() -> None:
     # 0.5 s: the second call starts an instance, is late for it, and so leaves it warm for the third and the fourth.
     # 1.5 s: the second call is warm and done early, the instance is gone by the third, and the fourth comes too soon.
-    shorter, longer = (RISE_WITH_START_UPS.run(FixedWindow(window_s)) for window_s in (0.5, 1.5))
+    case = Case((0,) * 4, (0.0, 4.0, 7.25, 8.5), (1.0,) * 4, (0.0,) * 4, start_up_s=2.0)
+    shorter, longer = (case.run(FixedWindow(window_s)) for window_s in (0.5, 1.5))
     assert kinds(shorter) == ["cold", "cold", "warm", "warm"]
     assert kinds(longer) == ["cold", "warm", "cold", "cold"]
+
+
+def test_with_a_life_limit_a_longer_window_can_mean_more_cold_starts() -> None:
+    # 4 s: the instance of the long call was made at 5 and is over at 12, so the call at 13 keeps the one made at 10.
+    # 5.5 s: it was made at 8 and serves the call at 13; the one made at 10 is then idle too long for the last call.
+    case = Case((0,) * 6, (0.0, 5.0, 8.0, 10.0, 13.0, 16.5), (0.5, 0.5, 3.0, 0.5, 0.5, 0.5), (0.0,) * 6, life_s=7.0)
+    shorter, longer = (case.run(FixedWindow(window_s)) for window_s in (4.0, 5.5))
+    assert kinds(shorter) == ["cold", "cold", "warm", "cold", "warm", "warm"]
+    assert kinds(longer) == ["cold", "warm", "cold", "cold", "warm", "cold"]
+    assert shorter.requests.instance.tolist() == [0, 1, 1, 3, 3, 3]
+    assert longer.requests.instance.tolist() == [0, 0, 2, 3, 2, 5]
+
+
+def test_with_a_life_limit_a_longer_window_can_waste_less() -> None:
+    case = Case((0,) * 3, (0.0, 4.0, 8.0), (1.0,) * 3, (0.0,) * 3, life_s=5.0)
+    shorter, longer = (case.run(FixedWindow(window_s)) for window_s in (2.0, inf))
+    assert (cold_starts(shorter), idle_s(shorter)) == (3, 4.0)
+    assert (cold_starts(longer), idle_s(longer)) == (2, 3.0)

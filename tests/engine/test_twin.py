@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from math import inf
+from unittest.mock import patch
 
 from hypothesis import given, settings
-from small import Case, cases, cases_with_a_gap_for_window, kinds
+from hypothesis import strategies as st
+from small import Case, cases, cases_with_a_gap_for_window, crowds, kinds
 
+from sim.platform import trigger
 from sim.policies import Clairvoyant, FixedWindow
 from sim.policies.keepalive.role import KeepAlive
 
@@ -33,6 +36,29 @@ def test_each_call_with_a_window_of_its_own(case: Case) -> None:
 @given(cases_with_a_gap_for_window())
 def test_one_window_equal_to_a_gap_to_the_last_bit(case: Case) -> None:
     assert_agree(case, FixedWindow(case.window_s[0]))
+
+
+@settings(max_examples=400)
+@given(cases())
+def test_the_way_of_the_options_agrees_where_none_matters(case: Case) -> None:
+    # A limit that is never met takes calls through the pools that know queues, slots and orders.
+    limited = replace(case.platform, max_instances=1e9)
+    assert not limited.is_plain(limited.deployed(case.trace.functions))
+    with patch.object(Case, "platform", limited):
+        assert_agree(case)
+
+
+@settings(max_examples=200)
+@given(cases(), st.integers(1, 4))
+def test_a_trace_fed_in_blocks(case: Case, block: int) -> None:
+    with patch.object(trigger, "BLOCK", block):
+        assert_agree(case)
+
+
+@settings(max_examples=800)
+@given(crowds())
+def test_much_at_once(case: Case) -> None:
+    assert_agree(case)
 
 
 @settings(max_examples=600)

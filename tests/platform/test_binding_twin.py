@@ -1,0 +1,364 @@
+"""Slots, queues, caps and patience against a brute-force twin: what every call gets, to the last bit.
+
+The twin keeps no calendar. At each step it looks at everything there is, lists whatever could happen next as
+(time, kind, number), and lets the first of them happen. It imports nothing of the platform.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from math import inf, nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.core.random import stream, uniform
+from sim.engine import reference
+from sim.platform.platform import Platform
+from sim.results.columns import NO_INSTANCE, OUTCOMES, START_KINDS, Columns
+from sim.workload.trace import Trace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
+from small import UNITS, Windows, cases
+
+COMPLETION, READY, ARRIVAL, EXPIRY = 0, 1, 2, 4
+CHOICES = ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the platform of a case is asked for."""
+
+    binding: str = "early"
+    choice: str = "most_recently_idle"
+    concurrency: int = 1
+    unit_cap: float = inf
+    cap: float = inf
+    queue_limit: float = 0
+    max_wait_s: float = inf
+    start_up_s: float = 0.0
+    life_s: float = inf
+    by_app: bool = False
+
+    @property
+    def platform(self) -> Platform:
+        return Platform(
+            start_s=self.start_up_s, max_lifetime_s=self.life_s, instance_choice=self.choice, binding=self.binding,
+            concurrency=self.concurrency, max_wait_s=self.max_wait_s, max_instances_per_unit=self.unit_cap,
+            max_instances=self.cap, queue_limit=self.queue_limit, isolation="app" if self.by_app else "function",
+        )  # fmt: skip
+
+
+@dataclass(eq=False)
+class Call:
+    row: int
+    function: int
+    k: int
+    unit: int
+    arrival_s: float
+    service_s: float
+    window_s: float
+    waits: bool = False
+    place: "Life | None" = None  # the starting instance that it is bound to (early, race)
+    start_s: float = nan
+    end_s: float = nan
+    kind: str = ""
+    outcome: str = ""
+    instance: int = NO_INSTANCE
+
+
+@dataclass(eq=False)
+class Seat:
+    end_s: float = inf
+    row: int = 0
+    call: Call | None = None
+    open: bool = False
+
+
+@dataclass(eq=False)
+class Life:
+    """An instance."""
+
+    maker: Call
+    created_s: float
+    ready_s: float
+    retire_s: float
+    seats: list[Seat]
+    starting: bool = True
+    served: bool = False
+    awaited: bool = True
+    opened_s: float = nan
+    expiry_s: float = inf
+    ended_s: float = inf
+
+    @property
+    def running(self) -> bool:
+        return any(seat.call for seat in self.seats)
+
+
+@dataclass
+class Twin:
+    options: Options
+    calls: list[Call]
+    streams: list[int]
+    lives: list[Life] = field(default_factory=list)
+
+    def run(self) -> "Twin":
+        coming = list(self.calls)
+        while True:
+            happens = []
+            if coming:
+                happens.append((coming[0].arrival_s, ARRIVAL, coming[0].row, coming[0]))
+            for call in self.calls:
+                if call.waits and self.options.max_wait_s < inf:
+                    happens.append((call.arrival_s + self.options.max_wait_s, COMPLETION, call.row, call))
+            for life in self.alive():
+                if life.starting:
+                    happens.append((life.ready_s, READY, life.maker.row, life))
+                    continue
+                happens += [(s.end_s, COMPLETION, s.row, (life, s)) for s in life.seats if s.call]
+                if not life.running and life.expiry_s < inf:
+                    happens.append((life.expiry_s, EXPIRY, life.maker.row, life))
+                elif life.running and any(s.open for s in life.seats) and life.retire_s < inf:
+                    happens.append((max(life.retire_s, life.opened_s), EXPIRY, life.maker.row, life))
+            if not happens:
+                return self
+            now_s, kind, _, what = min(happens, key=lambda h: h[:3])
+            if kind == ARRIVAL:
+                coming.pop(0)
+                self.arrive(what)
+            elif kind == READY:
+                self.become_ready(what)
+            elif kind == EXPIRY:
+                self.expire(what, now_s)
+            elif isinstance(what, Call):
+                what.waits, what.outcome, what.place = False, "timed_out", None
+            else:
+                self.complete(*what)
+            self.give_places()
+
+    # What there is.
+
+    def alive(self, unit: int | None = None) -> list[Life]:
+        return [i for i in self.lives if i.ended_s == inf and unit in (None, i.maker.unit)]
+
+    def waiting(self, unit: int) -> list[Call]:
+        return [c for c in self.calls if c.waits and c.unit == unit]
+
+    def seekers(self, unit: int) -> list[Call]:
+        """Calls that may take any slot, first come first."""
+        return [c for c in self.waiting(unit) if self.options.binding != "early" or c.place is None]
+
+    def homeless(self, unit: int) -> list[Call]:
+        """Calls that nothing which starts is meant for: they wait for room."""
+        calls = self.waiting(unit)
+        if self.options.binding != "late":
+            return [c for c in calls if c.place is None]
+        return calls[self.options.concurrency * sum(i.starting for i in self.alive(unit)) :]
+
+    def spare(self, unit: int) -> Life | None:
+        for life in self.alive(unit):
+            if life.starting and sum(c.place is life for c in self.waiting(unit)) < self.options.concurrency:
+                return life
+        return None
+
+    def room(self, unit: int) -> bool:
+        return len(self.alive()) < self.options.cap and len(self.alive(unit)) < self.options.unit_cap
+
+    # What happens.
+
+    def arrive(self, call: Call) -> None:
+        free = [(life, seat) for life in self.alive(call.unit) for seat in life.seats if seat.open and not seat.call]
+        if free:
+            self.begin(*self.choose(free, call), call, call.arrival_s, "warm")
+            return
+        if self.options.binding == "late":
+            starting = self.options.concurrency * sum(i.starting for i in self.alive(call.unit))
+            place = starting > len(self.waiting(call.unit)) or self.launch(call, call.arrival_s)
+        else:
+            place = call.place = self.spare(call.unit) or self.launch(call, call.arrival_s)
+        if place or len(self.homeless(call.unit)) < self.options.queue_limit:
+            call.waits = True
+        else:
+            call.outcome = "rejected"
+
+    def choose(self, free: list[tuple[Life, Seat]], call: Call) -> tuple[Life, Seat]:
+        def use(at: tuple[Life, Seat]) -> tuple[float, int]:
+            return at[1].end_s, at[1].row
+
+        def creation(at: tuple[Life, Seat]) -> tuple[float, int, float, int]:
+            return at[0].created_s, at[0].maker.row, *use(at)
+
+        choice = self.options.choice
+        order = sorted(free, key=creation if "created" in choice else use)
+        if choice == "random":
+            return order[int(uniform(self.streams[call.function], call.k) * len(order))]
+        return order[-1 if choice in ("most_recently_idle", "newest_created") else 0]
+
+    def launch(self, call: Call, now_s: float) -> Life | None:
+        if not self.room(call.unit):
+            return None
+        seats = [Seat() for _ in range(self.options.concurrency)]
+        self.lives.append(Life(call, now_s, now_s + self.options.start_up_s, now_s + self.options.life_s, seats))
+        return self.lives[-1]
+
+    def begin(self, life: Life, seat: Seat, call: Call, now_s: float, kind: str) -> None:
+        call.waits, call.place = False, None
+        call.kind, call.outcome, call.instance = kind, "ok", life.maker.row
+        call.start_s, call.end_s = now_s, now_s + call.service_s
+        seat.end_s, seat.row, seat.call = call.end_s, call.row, call
+        life.served = True
+
+    def become_ready(self, life: Life) -> None:
+        now_s = life.ready_s
+        bound = [c for c in self.waiting(life.maker.unit) if c.place is life]
+        life.starting, life.opened_s = False, now_s
+        for seat in life.seats:
+            seat.end_s, seat.row, seat.open = now_s, life.maker.row, True
+            seeking = [c for c in bound if c.waits] or self.seekers(life.maker.unit)
+            if seeking:
+                self.begin(life, seat, seeking[0], now_s, "queued" if life.served else "cold")
+        life.awaited = life.served
+        if not life.served:
+            self.rest(life, now_s, life.maker.window_s)
+
+    def rest(self, life: Life, now_s: float, window_s: float) -> None:
+        life.expiry_s = max(now_s, min(now_s + window_s, life.retire_s))
+
+    def complete(self, life: Life, seat: Seat) -> None:
+        call, seat.call = seat.call, None
+        now_s = call.end_s
+        too_old = now_s > life.retire_s
+        seeking = self.seekers(call.unit)
+        seat.open = not too_old
+        if seeking and not too_old:
+            self.begin(life, seat, seeking[0], now_s, "queued")
+        elif not life.running:
+            self.rest(life, now_s, call.window_s)
+            if too_old:  # open for calls that come at this very instant
+                life.opened_s = now_s
+                for other in life.seats:
+                    other.open = True
+
+    def expire(self, life: Life, now_s: float) -> None:
+        if life.running:
+            for seat in life.seats:
+                seat.open = False
+            return
+        life.ended_s = now_s
+        while True:
+            self.give_places()
+            calls = sorted((c for u in {c.unit for c in self.calls} for c in self.homeless(u)), key=lambda c: c.row)
+            call = next((c for c in calls if self.room(c.unit)), None)
+            if call is None:
+                return
+            place = self.launch(call, now_s)
+            if self.options.binding != "late":
+                call.place = place
+
+    def give_places(self) -> None:
+        """A place in a starting instance that nobody is bound to (any more) goes to the first call without one."""
+        if self.options.binding == "late":
+            return
+        for unit in {c.unit for c in self.calls}:
+            while (homeless := self.homeless(unit)) and (place := self.spare(unit)):
+                homeless[0].place = place
+
+
+# Cases: times on a grid, so that nearly everything happens at the same instants.
+
+TIMES = st.sampled_from([0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 5.0])
+CAPS = st.sampled_from([inf, inf, 1, 2, 3])
+
+
+@st.composite
+def options(draw: st.DrawFn, unit: float) -> Options:
+    """Any options; each is off about as often as on."""
+
+    def span(*extra: float) -> float:
+        return draw(st.sampled_from([*extra, 0.5 * unit, unit, 2 * unit, 3 * unit]))
+
+    return Options(
+        binding=draw(st.sampled_from(["early", "late", "race"])),
+        choice=draw(st.sampled_from(CHOICES)),
+        concurrency=draw(st.sampled_from([1, 1, 2, 3])),
+        unit_cap=draw(CAPS),
+        cap=draw(CAPS),
+        queue_limit=draw(st.sampled_from([0, 1, 2, inf, inf])),
+        max_wait_s=span(inf, inf, 0.0),
+        start_up_s=span(0.0),
+        life_s=span(inf, inf, 5 * unit),
+        by_app=draw(st.booleans()),
+    )
+
+
+@st.composite
+def settings_of_runs(draw: st.DrawFn, calls: int = 14) -> tuple[Trace, tuple[float, ...], Options]:
+    """A trace of up to three functions in two apps, a window for each call, and options."""
+    unit = draw(st.sampled_from(UNITS))
+    n = draw(st.integers(1, calls))
+
+    def times() -> list[float]:
+        return [unit * t for t in draw(st.lists(TIMES, min_size=n, max_size=n))]
+
+    functions = draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=n, max_size=n))
+    arrival_s = np.cumsum(times())
+    trace = Trace(np.array(functions, np.int32), arrival_s, np.array(times()), FUNCTIONS, float(arrival_s[-1]))
+    return trace, tuple(times()), draw(options(unit))
+
+
+FUNCTIONS = Trace.from_arrays(
+    range(3), [0.0] * 3, 0.0, functions=pd.DataFrame({"name": list("abc"), "app": ["x", "x", "y"]})
+).functions
+
+
+def ran(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Columns:
+    return reference.run(trace, Windows(windows_s), options.platform, horizon_s=trace.horizon_s, seed=3, replication=1)
+
+
+def twin_of(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Twin:
+    functions = trace.function.tolist()
+    apps = trace.functions["app"].tolist()
+    calls = [
+        Call(row, f, functions[:row].count(f), apps.index(apps[f]) if options.by_app else f, *times)
+        for row, (f, *times) in enumerate(
+            zip(functions, trace.arrival_s.tolist(), trace.service_s.tolist(), windows_s, strict=True)
+        )
+    ]
+    streams = stream(3, 1, "instance_choice", *trace.function_keys()).tolist()
+    return Twin(options, calls, streams).run()
+
+
+def assert_agree(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Columns:
+    columns, twin = ran(trace, windows_s, options), twin_of(trace, windows_s, options)
+    requests, instances = columns.requests, columns.instances
+    assert [START_KINDS[k] for k in requests.start_kind] == [c.kind for c in twin.calls]
+    assert [OUTCOMES[o] for o in requests.outcome] == [c.outcome for c in twin.calls]
+    assert requests.instance.tolist() == [c.instance for c in twin.calls]
+    for ours, theirs in ((requests.start_s, "start_s"), (requests.end_s, "end_s")):
+        assert np.array_equal(ours, [getattr(c, theirs) for c in twin.calls], equal_nan=True)
+    assert instances.instance.tolist() == [i.maker.row for i in twin.lives]
+    for name in ("created_s", "ready_s", "ended_s", "awaited"):
+        assert getattr(instances, name).tolist() == [getattr(i, name) for i in twin.lives], name
+    return columns
+
+
+@settings(max_examples=1500)
+@given(settings_of_runs())
+def test_any_options(setting: tuple[Trace, tuple[float, ...], Options]) -> None:
+    assert_agree(*setting)
+
+
+@settings(max_examples=300)
+@given(settings_of_runs(calls=40))
+def test_longer_traces(setting: tuple[Trace, tuple[float, ...], Options]) -> None:
+    assert_agree(*setting)
+
+
+@settings(max_examples=200)
+@given(st.data(), cases(functions=2, calls=12))
+def test_calls_at_and_beside_the_instants_of_the_plain_platform(data: st.DataObject, case) -> None:
+    chosen = data.draw(options(max(*case.duration_s, 0.1)))
+    assert_agree(case.trace, case.window_s, chosen)
