@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
 from sim.engine.simulate import simulate
 from sim.platform.platform import Platform
@@ -148,6 +149,7 @@ def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting)
     return (
         trace.is_random
         or platform.start_model.is_random
+        or isinstance(platform.max_lifetime_s, Distribution)
         or platform.instance_choice == "random"
         or 0 < platform.start_failure_probability < 1
         or any(rule.needs_uniform for rule in rules if rule is not None)
@@ -222,11 +224,17 @@ def _workload_note(trace: Trace) -> str:
     )
 
 
+def _life_note(life_s: float | Distribution) -> tuple[str, ...]:
+    if isinstance(life_s, Distribution):
+        return ("lives drawn for each instance",)
+    return () if np.isinf(life_s) else (f"instances live at most {life_s:g} s",)
+
+
 def _platform_note(trace: Trace, setting: Setting) -> str:
     platform = setting.platform
     limited = platform.max_instances < np.inf or platform.max_instances_per_unit < np.inf
     one = bool((platform.deployed(trace.functions)["concurrency"] == 1).all())
-    life = () if np.isinf(platform.max_lifetime_s) else (f"instances live at most {platform.max_lifetime_s:g} s",)
+    life = _life_note(platform.max_lifetime_s)
     words = [
         *(() if limited else ("unlimited capacity",)),
         "one request an instance" if one else "several requests an instance",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from functools import partial
+from math import inf
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from sim.platform.code_store import CodeStore
 from sim.platform.expiry import ExpiryTimer
 from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
 from sim.platform.ledger import Ledger
+from sim.platform.lifetime import Lifetimes
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
@@ -75,7 +77,8 @@ class LivePlatform:
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
         rule, floor, pings = keep_alive.rule(), keep_alive.floor(), keep_alive.calls()
-        plain = rule is None and floor is None and pings is None and platform.is_plain(deployed)
+        asks = rule, floor, pings, None if keep_alive.unit_window_s() == inf else keep_alive
+        plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
         self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
         self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain)
@@ -104,7 +107,7 @@ class LivePlatform:
     def _plain(self, windows_s: Windows) -> tuple[Router, Activator]:
         cache = RouteCache(len(self._trace.functions))
         make_pool = _pool_maker(ExpiryTimer(self.calendar), self._ledger, cache, windows_s)
-        life_s = self._platform.max_lifetime_s
+        life_s = float(self._platform.max_lifetime_s)  # type: ignore[arg-type]  # drawn lives are not plain
         activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
         return Router(cache, activator), activator
 
@@ -115,7 +118,7 @@ class LivePlatform:
             binding=BINDINGS[platform.binding],
             capacity=Capacity(platform.max_instances_per_unit, platform.max_instances, platform.queue_limit),
             max_wait_s=platform.max_wait_s,
-            max_lifetime_s=platform.max_lifetime_s,
+            lifetimes=Lifetimes(platform.max_lifetime_s, self._streams("lifetime")),
         )
         timer = ExpiryTimer(self.calendar)
         units = self._registry.units(platform.isolation)
@@ -132,6 +135,8 @@ class LivePlatform:
 
     def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
         """Give each pool what applies the policy to it."""
+        for pool in pools:
+            pool.unit_window_s = keep_alive.unit_window_s()
         if rule is None:
             windows_s = _windows(keep_alive, self._trace)
             for pool in pools:

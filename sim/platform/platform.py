@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart, StartModel
 
@@ -29,7 +30,8 @@ class Platform:
     Attributes:
         start: how long the phases of a cold start take; or
         start_s: every start takes this many seconds. One of the two is given.
-        max_lifetime_s: how long an instance may live, counted from its creation; a running call is never cut.
+        max_lifetime_s: how long an instance may live, counted from its creation; a running call is never cut. Of a
+            distribution each instance draws its own.
         isolation: what shares an instance: the calls of one function, or of all functions of one app. An app's instance
             has the memory and the packages of all its functions.
         instance_choice: which of several free slots a call takes.
@@ -48,7 +50,7 @@ class Platform:
 
     start: StartModel | None = None
     start_s: float | None = None
-    max_lifetime_s: float = inf
+    max_lifetime_s: float | Distribution = inf
     isolation: Isolation = "function"
     instance_choice: InstanceChoice = "most_recently_idle"
     binding: BindingRule = "early"
@@ -62,14 +64,26 @@ class Platform:
     queue_limit: float = 0
 
     def __post_init__(self) -> None:
+        self._check_start()
+        self._check_numbers()
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise ConfigError(f"{name} must be one of {', '.join(words)}, not {getattr(self, name)!r}")
+
+    def _check_start(self) -> None:
         if (self.start is None) == (self.start_s is None):
             raise ConfigError("a platform needs either start (a model of phases) or start_s (seconds), and not both")
         if self.start is not None and not isinstance(self.start, StartModel):
             raise ConfigError(f"start must be a start model, not {self.start!r}")
-        for name, words in _WORDS.items():
-            if getattr(self, name) not in words:
-                raise ConfigError(f"{name} must be one of {', '.join(words)}, not {getattr(self, name)!r}")
-        for name in ("max_lifetime_s", "max_instances_per_unit", "max_instances"):
+        if not 0 <= self.start_failure_probability <= 1:
+            raise ConfigError(f"start_failure_probability must be from 0 to 1, not {self.start_failure_probability!r}")
+        _ = self.start_model  # refuses an impossible start_s
+
+    def _check_numbers(self) -> None:
+        life = self.max_lifetime_s
+        if not isinstance(life, Distribution) and not life > 0:
+            raise ConfigError(f"max_lifetime_s must be a number > 0 or a distribution, not {life!r}")
+        for name in ("max_instances_per_unit", "max_instances"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
         for name in ("prewarm_lead_s", "max_wait_s", "queue_limit"):
@@ -77,11 +91,8 @@ class Platform:
                 raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
         if self.concurrency is not None and not self.concurrency >= 1:
             raise ConfigError(f"concurrency must be 1 or more, not {self.concurrency!r}")
-        if not 0 <= self.start_failure_probability <= 1:
-            raise ConfigError(f"start_failure_probability must be from 0 to 1, not {self.start_failure_probability!r}")
         if not self.start_attempts >= 1:
             raise ConfigError(f"start_attempts must be 1 or more, not {self.start_attempts!r}")
-        _ = self.start_model  # refuses an impossible start_s
 
     @property
     def start_model(self) -> StartModel:
@@ -106,6 +117,7 @@ class Platform:
             self.isolation == "function"
             and self.instance_choice == "most_recently_idle"
             and self.binding == "early"
+            and not isinstance(self.max_lifetime_s, Distribution)
             and not self.start_failure_probability
             and self.max_wait_s == self.max_instances_per_unit == self.max_instances == inf
             and bool((deployed["concurrency"] == 1).all())

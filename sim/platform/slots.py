@@ -47,7 +47,8 @@ class SlottedInstance(Recurring):
         claims: calls bound to it while it starts, in order.
         created_s: when its start began.
         retire_s: when its maximum life is over.
-        expiry_s: while idle, when it is reclaimed.
+        expiry_s: while idle, when it is reclaimed; not after
+        until_s: whatever its unit does until then.
         alarm_s: when its pending alarm rings (infinity: none is pending).
         busy_since_s: start of the present busy period.
         idle_since_s: start of the present idle period, NaN if it never idled.
@@ -78,7 +79,7 @@ class SlottedInstance(Recurring):
         self.claims: list[WaitingCall] = []
         self.created_s = calendar._now
         self.retire_s = calendar._now + max_lifetime_s
-        self.expiry_s = self.alarm_s = inf
+        self.expiry_s = self.until_s = self.alarm_s = inf
         self.busy_since_s = self.idle_since_s = nan
         self.line = line
         self.slots = [Slot(calendar, self, pool) for _ in range(concurrency)]

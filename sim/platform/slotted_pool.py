@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sim.platform.binding import Binding
     from sim.platform.capacity import Capacity
     from sim.platform.choice import Choice
+    from sim.platform.lifetime import Lifetimes
     from sim.platform.starter import Starter
 
 
@@ -31,14 +32,14 @@ class Rules:
 
     Attributes:
         max_wait_s: how long a call waits before it gives up.
-        max_lifetime_s: see `Platform`.
+        lifetimes: how long instances may live.
     """
 
     choice: Choice
     binding: Binding
     capacity: Capacity
     max_wait_s: float
-    max_lifetime_s: float
+    lifetimes: Lifetimes
 
 
 class SlottedPool:
@@ -46,6 +47,7 @@ class SlottedPool:
 
     Attributes:
         function: the function that is prewarmed: the unit's first.
+        unit_window_s: how long after the end of the latest call all idle instances go.
         free: free slots of ready instances, in the order of the instance choice.
         queue: calls that take slots as they become free, by row, in order of arrival.
         live: instances that have not ended.
@@ -73,6 +75,9 @@ class SlottedPool:
         self.function = function
         self._unasked = 0
         self.keeper: Keeper = ConstantKeeper(0.0)
+        self.unit_window_s = inf
+        self._latest_end_s = 0.0
+        self._made = 0
         self._starting: list[SlottedInstance] = []
 
     # A call comes.
@@ -129,13 +134,18 @@ class SlottedPool:
         now_s = self._calendar._now
         instance = SlottedInstance(
             self._calendar, self, function=function, number=number, concurrency=self._concurrency,
-            max_lifetime_s=self._rules.max_lifetime_s, line=self._ledger.instance_created(function, number, now_s),
+            max_lifetime_s=self._lifetime_s(), line=self._ledger.instance_created(function, number, now_s),
         )  # fmt: skip
         instance.callbacks = [self.ready if success else self.fail]
         self._starting.append(instance)
         self.starting_slots += self._concurrency
         heappush(self._calendar.queue, (now_s + start_up_s, READY, number, instance))
         return instance
+
+    def _lifetime_s(self) -> float:
+        """The life of the next instance: the k-th of the unit takes draw k."""
+        k, self._made = self._made, self._made + 1
+        return self._rules.lifetimes.draw(self.function, k)
 
     def claim(self, instance: SlottedInstance, call: WaitingCall) -> None:
         """Bind `call` to a slot of an instance that starts."""
@@ -294,6 +304,8 @@ class SlottedPool:
         self._ledger.started(row, now_s, kind, instance.number, instance.begin(now_s))
         slot.row = row
         slot.end_s = end_s = now_s + service_s
+        if end_s > self._latest_end_s:
+            self._latest_end_s = end_s
         heappush(self._calendar.queue, (end_s, COMPLETION, row, slot))
 
     # An instance idles, and ends.
@@ -314,7 +326,8 @@ class SlottedPool:
         instance.rest(now_s)
         if expiry_s > instance.retire_s:
             expiry_s = max(instance.retire_s, now_s)
-        instance.expiry_s = expiry_s
+        instance.until_s = expiry_s
+        instance.expiry_s = expiry_s = min(expiry_s, self._latest_end_s + self.unit_window_s)
         if expiry_s < instance.alarm_s:
             self._timer.watch(instance, expiry_s)
 
@@ -337,7 +350,12 @@ class SlottedPool:
         self.free[:] = [slot for slot in self.free if slot.instance is not instance]
 
     def reclaim(self, instance: SlottedInstance, now_s: float) -> None:
-        """IDLE -> TERMINATED: the window or the life of an instance is over."""
+        """IDLE -> TERMINATED: the window or the life of an instance is over, unless its unit was used meanwhile."""
+        expiry_s = min(instance.until_s, self._latest_end_s + self.unit_window_s)
+        if expiry_s > now_s:
+            instance.expiry_s = expiry_s
+            self._timer.watch(instance, expiry_s)
+            return
         self._withdraw(instance)
         instance.terminate()
         self._ledger.instance_ended(instance.line, now_s, instance.idle_since_s)

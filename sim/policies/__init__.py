@@ -3,6 +3,7 @@
 from sim.policies.keepalive.adaptive_window import AdaptiveWindow
 from sim.policies.keepalive.clairvoyant import Clairvoyant
 from sim.policies.keepalive.fixed_window import FixedWindow
+from sim.policies.keepalive.function_idle_window import FunctionIdleWindow
 from sim.policies.keepalive.hybrid_histogram import HybridHistogram
 from sim.policies.keepalive.keep_forever import KeepForever
 from sim.policies.keepalive.no_keep_alive import NoKeepAlive
@@ -16,6 +17,7 @@ __all__ = [
     "AdaptiveWindow",
     "Clairvoyant",
     "FixedWindow",
+    "FunctionIdleWindow",
     "HybridHistogram",
     "KeepAlive",
     "KeepForever",

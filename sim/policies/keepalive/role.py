@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -33,6 +34,10 @@ class KeepAlive:
     def rule(self) -> Rule | None:
         """The rule of a policy that learns; None if `windows_s` answers."""
         return None
+
+    def unit_window_s(self) -> float:
+        """How long after the end of a unit's latest call all its idle instances go; infinity: they need not."""
+        return math.inf
 
     def floor(self) -> Floor | None:
         """Instances that every unit is to have at least; None: none."""
