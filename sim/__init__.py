@@ -2,7 +2,7 @@
 
 from sim import policies
 from sim.api import compare, simulate
-from sim.config import load_platform, load_pricing, load_provider
+from sim.config import load_platform, load_pricing, load_provider, load_synthesis
 from sim.core.errors import ConfigError, KeepwarmError, PolicyError, TraceError
 from sim.platform.platform import Platform
 from sim.results.result import Result
@@ -20,6 +20,7 @@ __all__ = [
     "load_platform",
     "load_pricing",
     "load_provider",
+    "load_synthesis",
     "load_trace",
     "policies",
     "simulate",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from sim.config import load_platform, load_pricing, load_provider
+from sim.core.errors import ConfigError
 from sim.engine.simulate import simulate as run_engine
 from sim.experiment.comparison import Setting
 from sim.experiment.comparison import compare as run_comparison
@@ -59,10 +61,11 @@ def simulate(
     Raises:
         ConfigError: an argument of the wrong type, or a span that makes no sense.
     """
+    setting = _setting(platform, price, provider, engine, seed, warm_up_s, horizon_s)
     return run_engine(
-        trace, policy, platform if platform is not None else _default_platform(),
-        price=price or _default_price(), provider=provider or _default_provider(), engine=engine, seed=seed,
-        replication=replication, record=record, warm_up_s=warm_up_s, horizon_s=horizon_s,
+        trace, policy, setting.platform, price=setting.price, provider=setting.provider, engine=engine,
+        seed=setting.seed, replication=_whole("replication", replication), record=record, warm_up_s=warm_up_s,
+        horizon_s=horizon_s,
     )  # fmt: skip
 
 
@@ -97,15 +100,34 @@ def compare(
         A row a policy: `policy`, `policy_value`, `replications`, every metric (the mean over replications), and
         ``<metric>_ci95`` half-widths. ``frame.attrs`` says in words what was compared on what.
     """
-    setting = Setting(
+    setting = _setting(platform, price, provider, engine, seed, warm_up_s, horizon_s)
+    compared = run_comparison(trace, policies, setting, replications=_whole("replications", replications))
+    compared.frame.attrs.update(compared.notes)
+    return compared.frame
+
+
+def _setting(
+    platform: Platform | None,
+    price: PriceBook | None,
+    provider: ProviderPrice | None,
+    engine: str,
+    seed: int,
+    warm_up_s: float,
+    horizon_s: float | None,
+) -> Setting:
+    return Setting(
         platform=platform if platform is not None else _default_platform(),
-        price=price or _default_price(),
-        provider=provider or _default_provider(),
+        price=price if price is not None else _default_price(),
+        provider=provider if provider is not None else _default_provider(),
         engine=engine,
-        seed=seed,
+        seed=_whole("seed", seed),
         warm_up_s=warm_up_s,
         horizon_s=horizon_s,
     )
-    compared = run_comparison(trace, policies, setting, replications=replications)
-    compared.frame.attrs.update(compared.notes)
-    return compared.frame
+
+
+def _whole(name: str, value: object) -> int:
+    """A Python int, of numpy's integers too, whose arithmetic has other limits."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ConfigError(f"{name} must be a whole number, not {value!r}")
+    return int(value)

@@ -1,4 +1,4 @@
-"""The command line: ``keepwarm run``, ``keepwarm bench``."""
+"""The command line: ``keepwarm run``, ``keepwarm traces``, ``keepwarm bench``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
@@ -18,9 +19,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from sim import config
+from sim.cli_traces import traces
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
-from sim.experiment.comparison import BASELINE, Comparison, compare
+from sim.experiment.comparison import Comparison, compare, number_of_runs
 from sim.experiment.manifest import manifest
 from sim.experiment.run_folder import write_run
 from sim.report.figures import pareto, save_figure
@@ -32,6 +34,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
   keepwarm run [OVERRIDES]   run a comparison (the same as python -m sim), e.g.
                              keepwarm run policy='[fixed_1m,fixed_10m]' policies.fixed_10m.window_s=300
   keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
+  keepwarm traces --help     look at traces, and make them
   keepwarm bench             how fast this machine simulates, as ratios
   keepwarm --version
 
@@ -112,19 +115,20 @@ def run_job(composed: DictConfig, trust: Trust) -> None:
     console = Console()
     trace = configured.load_trace()
     console.print(repr(trace), markup=False, highlight=False)
-    policies = configured.policies
-    runs = configured.replications * (len(policies) + (BASELINE not in policies.values()))
-    with progress(console, runs) as watch:
-        compared = compare(trace, policies, configured.setting, replications=configured.replications, watch=watch)
+    policies, setting, replications = configured.policies, configured.setting, configured.replications
+    with progress(console, number_of_runs(trace, policies, setting, replications)) as watch:
+        compared = compare(trace, policies, setting, replications=replications, watch=watch)
     facts = manifest(
         trace,
-        configured.setting,
+        setting,
         overrides=hydra_config.overrides.task,
         replications=int(compared.frame["replications"].max()),
         started=started,
         ended=datetime.now(UTC),
     )
-    save_figure(pareto(compared.frame, compared.notes), folder / "pareto")
+    with TemporaryDirectory(prefix=".", dir=folder) as unfinished:
+        for file in save_figure(pareto(compared.frame, compared.notes), Path(unfinished) / "pareto"):
+            file.replace(folder / file.name)
     write_run(folder, compared, config.to_yaml(values), facts)
     _show(console, compared, folder)
 
@@ -158,4 +162,6 @@ def bench(words: Sequence[str]) -> None:
     runpy.run_path(str(script), run_name="__main__")
 
 
-COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType({"run": run, "bench": bench})
+COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType(
+    {"run": run, "traces": traces, "bench": bench}
+)

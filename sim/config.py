@@ -16,7 +16,7 @@ from typing import Any, Final
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
@@ -33,7 +33,9 @@ from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.workload.load import load_trace
+from sim.workload.synthesis import Synthesizer
 from sim.workload.trace import Trace
+from sim.workload.transform import Transform, transformed
 
 VERSION_BASE: Final = "1.3"
 ROOT: Final = "config"
@@ -52,11 +54,11 @@ class Run:
     policies: Mapping[str, KeepAlive]
     setting: Setting
     replications: int
+    transforms: tuple[Transform, ...] = ()
 
     def load_trace(self) -> Trace:
-        """Read the workload."""
-        options = dict(self.workload)
-        return load_trace(options.pop("path"), **options)
+        """Read the workload, and change it as configured."""
+        return transformed(load_trace(**self.workload), self.transforms)
 
 
 def config_dir() -> Path:
@@ -93,6 +95,11 @@ def load_pricing(name: str = "aws_lambda_x86", **parameters: Any) -> PriceBook:
 def load_provider(name: str = "provider_ec2_m5", **parameters: Any) -> ProviderPrice:
     """The provider's prices of ``configs/pricing/<name>.yaml``; see `load_platform`."""
     return build(_preset("provider", name, parameters, "pricing@provider"), "provider", ProviderPrice, trusted())
+
+
+def load_synthesis(name: str = "default", **parameters: Any) -> Synthesizer:
+    """The recipe of ``configs/synthesis/<name>.yaml``, whose ``make()`` makes the trace; see `load_platform`."""
+    return build(_preset("synthesis", name, parameters, "+synthesis"), "synthesis", Synthesizer, trusted())  # type: ignore[type-abstract]
 
 
 def _preset(key: str, name: str, parameters: Mapping[str, Any], group: str | None = None) -> dict[str, Any]:
@@ -175,6 +182,22 @@ def check_overrides(overrides: Sequence[str]) -> None:
             raise ConfigError(f"{override}: parameters of a policy lie under policies; write {meant}")
 
 
+def read_options(words: Sequence[str]) -> dict[str, Any]:
+    """``key=value`` words as plain values, by the grammar of overrides; not for configurations but for functions."""
+    parser, options = OverridesParser.create(), {}
+    for word in words:
+        try:
+            option = parser.parse_override(word)
+        except HydraException:
+            option = None
+        if option is None or not option.key_or_group or option.type is not OverrideType.CHANGE:
+            raise ConfigError(f"{word}: not an option; write key=value, lists as key='[a,b]'")
+        if option.is_sweep_override():
+            raise ConfigError(f"{option.key_or_group}: several values; for a list write {option.key_or_group}='[a,b]'")
+        options[option.key_or_group] = option.value()
+    return options
+
+
 def _presets_in(group: str) -> str:
     return ", ".join(sorted(path.stem for path in (config_dir() / group).glob("*.yaml")))
 
@@ -234,13 +257,11 @@ def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) 
     nodes, workload = config.get("policies") or {}, config["workload"]
     for key, node in (("policies", nodes), ("workload", workload)):
         check_type(node, Mapping, key)
-    built = {name: build(node, f"policies.{name}", KeepAlive, trust) for name, node in nodes.items()}  # type: ignore[type-abstract]
+    built = {name: build(node, f"policies.{name}", KeepAlive, trust) for name, node in nodes.items()}
     if not built:
         raise ConfigError("no policy is named: choose some, e.g. policy='[fixed_1m,fixed_10m]'")
     policies = {policy_label(name, nodes[name], presets): policy for name, policy in built.items()}
-    check_arguments(load_trace, workload, "workload")
-    if not workload["path"]:
-        raise ConfigError("workload.path must be given: workload.path=...")
+    options, transforms = split_workload(workload, trust)
     setting = Setting(
         platform=build(config["platform"], "platform", Platform, trust),
         price=build(config["pricing"], "pricing", PriceBook, trust),
@@ -248,7 +269,20 @@ def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) 
         engine=_engine(config["engine"]),
         **{key: config[key] for key in ("seed", "warm_up_s", "horizon_s")},
     )
-    return Run(workload, policies, setting, config["replications"])
+    return Run(options, policies, setting, config["replications"], transforms)
+
+
+def split_workload(workload: Mapping[str, Any], trust: Trust) -> tuple[dict[str, Any], tuple[Transform, ...]]:
+    """The arguments of `load_trace` in a workload's configuration, and its `transforms` built, in their order."""
+    options = dict(workload)
+    nodes = options.pop("transforms", None) or ()
+    check_arguments(load_trace, options, "workload")
+    if not options["path"]:
+        raise ConfigError("workload.path must be given: workload.path=...")
+    check_type(nodes, list[Any], "workload.transforms")
+    places = [f"workload.transforms[{i}]" for i in range(len(nodes))]
+    built = [build(node, place, Transform, trust) for node, place in zip(nodes, places, strict=True)]  # type: ignore[type-abstract]
+    return options, tuple(built)
 
 
 def _engine(node: Any) -> str:
@@ -305,6 +339,7 @@ def screen(arguments: argparse.Namespace, trust: Trust) -> None:
     setup_globals()  # Hydra's own resolvers, such as ${now:}
     folder = Path(arguments.config_path) if arguments.config_path else config_dir()
     presets = [*([Path(arguments.config_dir)] if arguments.config_dir else []), folder]
+    _check_hidden(presets)
     look = partial(compose_config, folder=folder, name=arguments.config_name or ROOT, extra=presets[:-1])
     overrides = list(arguments.overrides)
     composed = look(_jobs(overrides, presets)[0] if arguments.multirun else overrides, with_hydra=True)
@@ -312,13 +347,23 @@ def screen(arguments: argparse.Namespace, trust: Trust) -> None:
     check_hydra_node(hydra, "hydra", trust)
     _check_folder(Path(hydra["sweep" if arguments.multirun else "run"]["dir"]))
     if arguments.multirun or composed.hydra.mode == RunMode.MULTIRUN:
-        overrides += [f"{key}={values}" for key, values in (composed.hydra.sweeper.get("params") or {}).items()]
+        params = composed.hydra.sweeper.get("params") or {}
+        given = {override.partition("=")[0] for override in overrides}
+        overrides += [f"{key}={values}" for key, values in params.items() if key not in given]
         for job in _jobs(overrides, presets)[1:]:
             check_hydra_node(_as_in_a_job(look(job, with_hydra=True)), "hydra", trust)
     if not (arguments.cfg or arguments.info):
         with open_dict(composed):
             del composed["hydra"]
         build_run(plain(composed), presets, trust)
+
+
+def _check_hidden(presets: Sequence[Path]) -> None:
+    """Refuse files that Hydra would pass over without a word, for the sake of one that is found before."""
+    *extra, folder = presets
+    for name in (path.relative_to(folder) for path in sorted(folder.rglob("*.yaml"))):
+        for hidden in (path / name for path in extra if (path / name).is_file()):
+            raise ConfigError(f"{hidden} would not be used: keepwarm has a {name} of its own; give it another name")
 
 
 def _jobs(overrides: Sequence[str], presets: Sequence[Path]) -> list[list[str]]:
@@ -328,7 +373,8 @@ def _jobs(overrides: Sequence[str], presets: Sequence[Path]) -> list[list[str]]:
         key, values = parsed.get_key_element(), [override]
         if parsed.is_sweep_override() and not parsed.key_or_group.startswith("hydra."):
             values = [f"{key}={value}" for value in _swept(parsed, presets)]
-        choices.append(values if _is_group(parsed) or "/" in parsed.key_or_group else values[:1])
+        files = "." not in parsed.key_or_group and parsed.key_or_group not in _NUMBERS
+        choices.append(values if files else values[:1])
     return [list(job) for job in product(*choices)]
 
 

@@ -6,6 +6,7 @@
 ``invocations.parquet`` a row a call: function int32, arrival_s and duration_s float64, ascending by arrival
 ``counts.parquet``      only of a trace made from counts: function, minute, count, a row a non-empty cell
 ``durations.parquet``   only with it: a row a function, its average and quantiles in seconds
+``averages.parquet``    only where it is known: the average of each of the counts' cells in seconds, a row a cell
 ======================= ================================================================================
 
 `sim.workload.readers.canonical` reads it.
@@ -39,7 +40,8 @@ FUNCTIONS: Final = "functions.parquet"
 INVOCATIONS: Final = "invocations.parquet"
 COUNTS: Final = "counts.parquet"
 DURATIONS: Final = "durations.parquet"
-FILES: Final = (TRACE, FUNCTIONS, INVOCATIONS, COUNTS, DURATIONS)
+AVERAGES: Final = "averages.parquet"
+FILES: Final = (TRACE, FUNCTIONS, INVOCATIONS, COUNTS, DURATIONS, AVERAGES)
 
 PERCENTS: Final = (0, 1, 25, 50, 75, 99, 100)
 """The percentiles of a function's duration that a trace of counts keeps: those of the Azure 2019 files."""
@@ -52,6 +54,7 @@ COLUMN_TYPES: Final[dict[str, dict[str, str]]] = {
     INVOCATIONS: {"function": "int32", "arrival_s": "float64", "duration_s": "float64"},
     COUNTS: {"function": "int32", "minute": "int32", "count": "int64"},
     DURATIONS: {"average_s": "float64", **{f"p{percent}_s": "float64" for percent in PERCENTS}},
+    AVERAGES: {"average_s": "float64"},
 }
 """The columns of each Parquet file, in order, with their types as Arrow names them (a double is ``float64`` here)."""
 
@@ -149,6 +152,8 @@ def _write_counts(counts: CountSource, folder: Path) -> None:
     _write_parquet(folder, COUNTS, {"function": counts.function, "minute": counts.minute, "count": counts.count})
     quantiles = {f"p{percent}_s": counts.durations.quantiles_s[:, i] for i, percent in enumerate(PERCENTS)}
     _write_parquet(folder, DURATIONS, {"average_s": counts.durations.average_s, **quantiles})
+    if counts.durations.cell_average_s is not None:
+        _write_parquet(folder, AVERAGES, {"average_s": counts.durations.cell_average_s})
 
 
 def _write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
@@ -167,4 +172,5 @@ def _write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
         compression_level=15,
         use_dictionary=[name for name in kinds.names if name != "arrival_s"],
         row_group_size=1 << 20,
+        write_page_checksum=True,
     )

@@ -14,7 +14,7 @@ import pandas as pd
 from sim.core.errors import TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import arrivals
-from sim.workload.durations import MODELS, PROBABILITIES, DurationStatistics
+from sim.workload.durations import FIXED, MODELS, PROBABILITIES, DurationStatistics
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class Recipe:
     @property
     def is_random(self) -> bool:
         """Whether two replications can differ."""
-        return self.arrivals != "even" or self.durations != "mean"
+        return self.arrivals != "even" or self.durations not in FIXED
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class CountSource:
             function, minute = self.function[cells][row], self.minute[cells][row].astype(np.int64)
             index = (self.labels[minute] << np.uint64(32)) + number.astype(np.uint64)
             arrival = placement(minute, number, count[row], lambda: uniforms(arrival_keys[function], index))
-            duration = model(function, lambda: uniforms(duration_keys[function], index))
+            duration = model(function, cells.start + row, lambda: uniforms(duration_keys[function], index))
             order = np.argsort(arrival, kind="stable")
             return function[order], arrival[order], duration[order]
 
@@ -165,6 +165,11 @@ def _check(source: CountSource) -> None:
         raise TraceError("function, minute and count must be equally long")
     if source.durations.quantiles_s.shape != (functions, len(PROBABILITIES)):
         raise TraceError(f"duration statistics are not of {functions} functions")
+    known = source.durations.cell_average_s
+    if known is not None and known.shape != (cells,):
+        raise TraceError(f"averages of {known.size} cells, but there are {cells}")
+    if known is None and source.recipe.durations == "per_minute":
+        raise TraceError("durations='per_minute', but the source has no averages of minutes")
     in_range = (source.function >= 0) & (source.function < functions)
     in_range &= (source.minute >= 0) & (source.minute < source.minutes) & (source.count > 0)
     if not in_range.all():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
-from sim.core.errors import TraceError
-from sim.workload.readers import azure2019, canonical
+from sim.core.build import check_type
+from sim.core.errors import ConfigError, TraceError
+from sim.workload.readers import azure2019, azure2021, canonical, huawei2023, huawei2025, ibm2026, iluvatar, table
+from sim.workload.readers.csv_columns import read_header
 from sim.workload.trace import Trace
 
 
@@ -30,10 +32,38 @@ class Reader:
         """The keywords that `read` takes."""
         return list(inspect.signature(self.read).parameters)[1:]
 
+    def check(self, name: str, options: Mapping[str, Any], path: str | Path) -> None:
+        """Refuse options that `read` does not take, and values that are not of their type.
+
+        Args:
+            name: of the format, for the message.
+            options: as they were given.
+            path: for the message.
+
+        Raises:
+            TraceError: there are such.
+        """
+        unknown = [option for option in options if option not in self.options]
+        if unknown:
+            raise TraceError(f"format {name!r} has no options {unknown}; it has {self.options}", file=path)
+        hints = get_type_hints(self.read)
+        try:
+            for option, value in options.items():
+                check_type(value, hints[option], option)
+        except ConfigError as error:
+            raise TraceError(f"format {name!r}: {error}", file=path) from None
+
 
 READERS: Final = {
     "canonical": Reader(canonical.fits, canonical.read),
     "azure2019": Reader(azure2019.fits, azure2019.read),
+    "azure2021": Reader(azure2021.fits, azure2021.read),
+    "iluvatar": Reader(iluvatar.fits, iluvatar.read),
+    "huawei2023": Reader(huawei2023.fits, huawei2023.read),
+    "huawei2025": Reader(huawei2025.fits, huawei2025.read),
+    "ibm2026": Reader(ibm2026.fits, ibm2026.read),
+    "csv": Reader(table.fits_csv, table.read_csv),
+    "parquet": Reader(table.fits_parquet, table.read_parquet),
 }
 """Formats by name, in the order in which they are tried. A new one is a module of `sim.workload.readers` and a line."""
 
@@ -55,10 +85,7 @@ def load_trace(path: str | Path, format: str | None = None, **options: Any) -> T
     name = format if format is not None else _sniff(place)
     if name not in READERS:
         raise TraceError(f"there is no format {name!r}; there are {list(READERS)}")
-    unknown = [option for option in options if option not in READERS[name].options]
-    if unknown:
-        there_are = READERS[name].options or "none"
-        raise TraceError(f"format {name!r} has no options {unknown}; it has {there_are}", file=path)
+    READERS[name].check(name, options, path)
     try:
         return READERS[name].read(place, **options)
     except OSError as error:
@@ -80,4 +107,6 @@ def _sniff(path: Path) -> str:
     for name, reader in READERS.items():
         if reader.fits(path):
             return name
+    if path.is_file() and not table.is_parquet(path):
+        read_header(path, ())  # says so, where it is damaged, an archive, or no text at all
     raise TraceError(f"looks like none of the formats {list(READERS)}; if it is one, say format=", file=path)

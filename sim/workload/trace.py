@@ -96,7 +96,9 @@ class Trace:
         return self.function.size
 
     def __repr__(self) -> str:
-        return f"<Trace: {len(self):,} calls of {len(self.functions):,} functions over {self.horizon_s:,.0f} s>"
+        size = f"{len(self):,} calls of {len(self.functions):,} functions over {self.horizon_s:,.0f} s"
+        dropped = self.about.get("report", {}).get("rows_dropped", 0)
+        return f"<Trace: {size}; {dropped:,} rows of its files dropped>" if dropped else f"<Trace: {size}>"
 
     @cached_property
     def service_s(self) -> FloatArray:

@@ -1,9 +1,13 @@
 import csv
+import gzip
 import hashlib
+import lzma
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from sim import TraceError, load_trace
@@ -215,6 +219,8 @@ def appended(text, file="invocations.csv"):
         (edit(2, 6, "1.5"), ["invocations.csv", "row 1", "'482'", "1.5", "line 2"]),
         (edit(2, 6, "many"), ["row 1", "'482'", "many"]),
         (edit(2, 6, "nan"), ["row 1", "'482'", "nan"]),
+        (edit(2, 6, "0x10"), ["row 1", "'482'", "0x10"]),
+        (edit(2, 2, "a\tb"), ["row 1", "'HashFunction'", "control"]),
         (edit(2, 6, "inf"), ["row 1", "'482'", "inf"]),
         (edit(2, 6, "99999999999"), ["row 1", "'482'", "99999999999"]),
         (edit(4, 4, ""), ["row 3", "'480'", "''", "line 4"]),
@@ -322,3 +328,35 @@ def test_a_table_of_functions_in_any_order_of_columns(sample):
     before = load_trace(sample).content_hash()
     frame[frame.columns[::-1]].to_csv(sample / "durations.csv", index=False)
     assert load_trace(sample).content_hash() == before
+
+
+def test_lenient_leaves_out_functions_and_statistics_that_cannot_be_used(sample):
+    edit(3, 5, "-1")(sample)
+    edit(3, 3, "x", "durations.csv")(sample)
+    edit(2, 4, "nan", "memory.csv")(sample)
+    appended("o2,a2,h,http,9,9,9\nshort,row\n")(sample)
+    trace = load_trace(sample, lenient=True)
+    assert trace.functions["name"].tolist() == ["f", "h"]
+    assert trace.calls_per_function.tolist() == [3, 4]
+    assert report(trace, "rows_dropped", "duration_missing", "memory_missing") == [5, 2, 2]
+    assert trace.about["report"]["rows_dropped_because"] == {
+        "481 must be a whole number from 0 to 2147483647": 1,
+        "wrong number of cells": 1,
+        "HashFunction must not be there twice": 1,
+        "Average must be a number from 0 to 1e+30": 1,
+        "AverageAllocatedMb must be a number from 0 to 1e+30": 1,
+    }
+    assert "row 2, column '481'" in trace.about["report"]["first_dropped"]
+    assert trace.draw(1).about == trace.about
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
+def test_published_files_may_be_compressed(published, suffix):
+    before = load_trace(published).content_hash()
+    for file in list(published.iterdir()):
+        data = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": partial(pa.compress, codec="zstd", asbytes=True)}
+        file.with_name(f"{file.name}{suffix}").write_bytes(data[suffix](file.read_bytes()))
+        file.unlink()
+    assert load_trace(published).content_hash() == before
+    day = published / f"invocations_per_function_md.anon.d02.csv{suffix}"
+    assert load_trace(day).about["days"] == [2]

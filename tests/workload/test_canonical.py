@@ -166,3 +166,21 @@ def test_what_is_wrong_with_counts_is_named(tmp_path, spoil, parts):
     with pytest.raises(TraceError) as error:
         load_trace(folder)
     assert all(part in str(error.value) for part in parts), error.value
+
+
+def test_lenient_leaves_out_calls_that_cannot_be_used(tmp_path):
+    folder = small().save(tmp_path / "t")
+    change(folder, "invocations.parquet", function=[1, 2, 0], arrival_s=[3.0, 9.0, 2.0])
+    trace = load_trace(folder, lenient=True)
+    assert trace.function.tolist() == [1]
+    assert trace.about["report"]["rows_dropped"] == 2
+    assert "2 rows of its files dropped" in repr(trace)
+
+
+def test_text_that_is_not_utf8(tmp_path):
+    folder = small().save(tmp_path / "t")
+    table = pq.read_table(folder / "functions.parquet")
+    bad = pa.array([b"\xff", b"b"], pa.binary()).view(pa.string())
+    pq.write_table(table.set_column(0, "name", bad), folder / "functions.parquet")
+    with pytest.raises(TraceError, match=r"functions\.parquet.*UTF8"):
+        load_trace(folder)

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,33 @@ def test_poisson_draws_the_number_too():
     numbers = np.bincount((made.draw(0, {}).arrival_s // 60).astype(int), minlength=2000)
     assert numbers.mean() == pytest.approx(9, abs=4 * 3 / 2000**0.5)
     assert numbers.var() == pytest.approx(9, rel=0.15)
+
+
+averages = st.lists(st.floats(0, 100), min_size=12, max_size=12)
+
+
+@given(cells, averages, st.sampled_from(["even", "uniform", "poisson"]), st.sampled_from([1, 7, 1 << 17]))
+def test_durations_may_be_those_of_the_minute(table, known, arrivals, batch):
+    made = source(table)
+    statistics = replace(made.durations, cell_average_s=np.array(known[: len(table)]))
+    made = replace(made, durations=statistics, recipe=Recipe(arrivals, "per_minute", 3))
+    expected = {key: known[i] for i, key in enumerate(sorted(table))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BATCH_CALLS", batch)
+        trace = made.draw(1, {})
+    minute = (trace.arrival_s // 60).astype(int).tolist()
+    assert trace.duration_s.tolist() == [
+        expected[m, f] for m, f in zip(minute, trace.function.tolist(), strict=True)
+    ]  # fmt: skip
+    assert made.recipe.is_random == (arrivals != "even")
+
+
+def test_durations_of_minutes_that_are_not_known_are_refused():
+    with pytest.raises(TraceError, match="no averages of minutes"):
+        source({(0, 0): 1}, Recipe(durations="per_minute"))
+    made = source({(0, 0): 1})
+    with pytest.raises(TraceError, match="averages of 2 cells, but there are 1"):
+        replace(made, durations=replace(made.durations, cell_average_s=np.ones(2)))
 
 
 def test_uniform_arrivals_are_uniform_in_the_minute():

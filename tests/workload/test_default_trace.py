@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
+from sim import cli
+from sim.config import load_synthesis
 from sim.core.build import Trust, build
 from sim.workload import Trace, load_trace
 from sim.workload.synthesis import Synthesis
@@ -19,13 +19,11 @@ from sim.workload.synthesis import Synthesis
 TRACES = Path(__file__).parents[2] / "traces"
 
 
-def make(recipe: Path) -> Synthesis:
-    return build(OmegaConf.to_container(OmegaConf.load(recipe)), "recipe", Synthesis, Trust())
-
-
 @pytest.fixture(scope="module")
 def recipe() -> Synthesis:
-    return make(TRACES / "default.recipe.yaml")
+    recipe = load_synthesis("default")
+    assert isinstance(recipe, Synthesis)
+    return recipe
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +44,18 @@ def test_recipe_regenerates_the_embedded_trace_bit_for_bit(recipe: Synthesis, de
     assert_same(recipe.make(), default)
 
 
+def test_the_trace_holds_the_recipe_that_makes_it_again(recipe: Synthesis, default: Trace) -> None:
+    assert build(default.about["recipe"], "recipe", Synthesis, Trust()) == recipe
+
+
 def test_readme_tells_how(default: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "traces").mkdir()
-    shutil.copy(TRACES / "default.recipe.yaml", tmp_path / "traces")
     monkeypatch.chdir(tmp_path)
-    code = (TRACES / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
-    exec(code, {})
+    readme = (TRACES / "README.md").read_text("utf-8")
+    [command] = [line for line in readme.splitlines() if line.startswith("keepwarm traces synthesize")]
+    assert cli.main(command.split()[1:]) == 0
     assert_same(load_trace(tmp_path / "traces" / "default"), default)
+    exec(readme.split("```python\n")[1].split("```")[0], {})
+    assert_same(load_trace(tmp_path / "again"), default)
 
 
 def test_no_library_s_last_digit_shows(recipe: Synthesis, default: Trace, monkeypatch: pytest.MonkeyPatch) -> None:

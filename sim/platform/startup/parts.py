@@ -207,7 +207,7 @@ class Choose(Phase):
                 known = ", ".join(map(str, self.cases))
                 raise ConfigError(f"no case for {self.column} {given[left].iloc[0]!r} (only for {known}), no otherwise")
             chosen.append((left, as_phase(self.otherwise).resolve(functions[left])))
-        return _merged(len(functions), chosen)
+        return merged(len(functions), chosen)
 
     @property
     def is_random(self) -> bool:
@@ -258,14 +258,19 @@ def _added(first: Affine, then: Affine) -> Affine:
     )
 
 
-def _merged(size: int, chosen: Sequence[tuple[npt.NDArray[np.bool_], Affine]]) -> Affine:
-    """One phase of several, each for rows of its own."""
-    merged = _constant(np.zeros(size))
+def merged(size: int, chosen: Sequence[tuple[npt.NDArray[np.bool_], Affine]]) -> Affine:
+    """One phase of several, each for rows of its own.
+
+    Args:
+        size: the number of functions.
+        chosen: which of them, and the phase for these alone.
+    """
+    whole = _constant(np.zeros(size))
     for rows, affine in chosen:
-        merged.table[rows] = np.where(affine.table == NO_TABLE, NO_TABLE, affine.table + len(merged.tables))
-        merged.scale[rows], merged.offset[rows] = affine.scale, affine.offset
-        merged = Affine(merged.tables + affine.tables, merged.table, merged.scale, merged.offset)
-    return merged
+        whole.table[rows] = np.where(affine.table == NO_TABLE, NO_TABLE, affine.table + len(whole.tables))
+        whole.scale[rows], whole.offset[rows] = affine.scale, affine.offset
+        whole = Affine(whole.tables + affine.tables, whole.table, whole.scale, whole.offset)
+    return whole
 
 
 def _about(where: str, part: Any) -> None:

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import TraceError
-from sim.workload.canonical import COUNTS, DURATIONS, FORMAT, FUNCTIONS, INVOCATIONS, TRACE, VERSION, schema
+from sim.workload.canonical import AVERAGES, COUNTS, DURATIONS, FORMAT, FUNCTIONS, INVOCATIONS, TRACE, VERSION, schema
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.durations import DurationStatistics
 from sim.workload.functions import function_table
+from sim.workload.readers.faults import Faults
 from sim.workload.trace import Trace
 
 Columns = dict[str, np.ndarray[Any, Any]]
+FloatArray = npt.NDArray[np.float64]
 
 
 def fits(path: Path) -> bool:
@@ -26,11 +29,12 @@ def fits(path: Path) -> bool:
     return (path / TRACE).is_file()
 
 
-def read(path: Path) -> Trace:
+def read(path: Path, *, lenient: bool = False) -> Trace:
     """Read a trace that `save_trace` wrote, exactly as it was, with the counts if it had them.
 
     Args:
         path: the folder.
+        lenient: leave out calls that cannot be used, and count them; anything else that is wrong is an error still.
 
     Raises:
         TraceError: a file is missing or not what it should be, or a value is impossible.
@@ -38,13 +42,15 @@ def read(path: Path) -> Trace:
     head = _head(path / TRACE)
     functions = _functions(path / FUNCTIONS)
     calls = _columns(path / INVOCATIONS)
-    _check_calls(path / INVOCATIONS, calls, len(functions))
     if len(calls["function"]) != head["calls"]:
         raise TraceError(f"{len(calls['function'])} calls, but {TRACE} says {head['calls']}", file=path / INVOCATIONS)
+    faults = Faults(lenient)
+    function, arrival_s, duration_s = _good_calls(path / INVOCATIONS, calls, len(functions), faults)
     counts = _counts(path, head, functions) if head["recipe"] is not None else None
-    return Trace(
-        calls["function"], calls["arrival_s"], calls["duration_s"], functions, head["horizon_s"], counts, head["about"]
-    )
+    about = head["about"]
+    if faults.rows:
+        about = about | {"report": dict(about.get("report", {})) | faults.report()}
+    return Trace(function, arrival_s, duration_s, functions, head["horizon_s"], counts, about)
 
 
 def _head(file: Path) -> dict[str, Any]:
@@ -72,13 +78,15 @@ def _columns(file: Path) -> Columns:
     """The columns of one file, checked against its schema, without nulls or numbers that are not finite."""
     expected = schema(file.name)
     try:
-        table = pq.read_table(file, use_threads=False)
+        table = pq.read_table(file, use_threads=False, page_checksum_verification=True)
+        table.validate(full=True)  # text that is UTF-8, above all
+        names = table.schema.names
     except FileNotFoundError:
         raise TraceError("the file is missing", file=file) from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise TraceError(f"not a Parquet file that can be read: {error}", file=file) from None
-    if table.schema.names != expected.names:
-        raise TraceError(f"has the columns {table.schema.names}, not {expected.names}", file=file)
+    if names != expected.names:
+        raise TraceError(f"has the columns {names}, not {expected.names}", file=file)
     columns: Columns = {}
     for field in expected:
         column = table[field.name]
@@ -106,15 +114,27 @@ def _functions(file: Path) -> pd.DataFrame:
         raise
 
 
-def _check_calls(file: Path, calls: Columns, functions: int) -> None:
-    function, arrival = calls["function"], calls["arrival_s"]
-    unknown = (function < 0) | (function >= functions)
-    _refuse(unknown, f"must be one of {functions} functions", file, "function", function)
+def _good_calls(
+    file: Path, calls: Columns, functions: int, faults: Faults
+) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+    """The columns of the calls that can be used."""
+    function, arrival, duration = calls["function"], calls["arrival_s"], calls["duration_s"]
+    good = np.ones(function.size, np.bool_)
+
+    def leave_out(bad: npt.NDArray[np.bool_], why: str, column: str) -> None:
+        bad &= good
+        if bad.any():
+            row = int(np.argmax(bad))
+            error = TraceError(f"{why}, not {calls[column][row]}", file=file, row=row, column=column)
+            faults.meet(error, f"{column} {why}", int(bad.sum()))
+            good[bad] = False
+
+    leave_out((function < 0) | (function >= functions), f"must be one of {functions} functions", "function")
     for column in ("arrival_s", "duration_s"):
-        values = calls[column]
-        _refuse(~((values >= 0) & (values < np.inf)), "must be a finite number >= 0", file, column, values)
-    falls = np.append(False, arrival[1:] < arrival[:-1])
-    _refuse(falls, "must not be earlier than the row before", file, "arrival_s", arrival)
+        leave_out(~((calls[column] >= 0) & (calls[column] < np.inf)), "must be a finite number >= 0", column)
+    latest = np.maximum.accumulate(np.where(good, arrival, 0.0))
+    leave_out(arrival < latest, "must not be earlier than a row before", "arrival_s")
+    return function[good], arrival[good], duration[good]
 
 
 def _counts(path: Path, head: dict[str, Any], functions: pd.DataFrame) -> CountSource:
@@ -131,8 +151,17 @@ def _counts(path: Path, head: dict[str, Any], functions: pd.DataFrame) -> CountS
         spans = tuple((int(first), int(length)) for first, length in head["spans"])
     except (TypeError, ValueError, TraceError) as error:
         raise TraceError(f"recipe or spans: {error}", file=path / TRACE) from None
-    statistics = DurationStatistics(average, quantiles)
+    statistics = DurationStatistics(average, quantiles, _averages(path / AVERAGES))
     try:
         return CountSource(cells["function"], cells["minute"], cells["count"], functions, statistics, spans, recipe)
     except TraceError as error:
         raise TraceError(str(error), file=path / COUNTS) from None
+
+
+def _averages(file: Path) -> FloatArray | None:
+    """The averages of the counts' cells, where they are known."""
+    if not file.is_file():
+        return None
+    averages: FloatArray = _columns(file)["average_s"]
+    _refuse(~((averages >= 0) & (averages < np.inf)), "must be a finite number >= 0", file, "average_s", averages)
+    return averages

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.core.distributions import LogNormal
 from sim.core.errors import ConfigError
-from sim.workload.synthesis import checks
+from sim.workload import checks
 from sim.workload.synthesis.draws import FloatArray, WholeArray, choose, log_interpolated, quantiles, stratified
 
 

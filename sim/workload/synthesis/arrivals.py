@@ -1,7 +1,9 @@
-"""When calls arrive: one class a process, each placing a given number of calls in the span of the trace.
+"""When calls arrive: one class a process, placing a given number of calls, or as many as a rate makes, in the span.
 
 A process works on the *clock* of its function, on which time passes as fast as the day is busy: what is even on the
-clock follows the day in seconds. New processes need nothing but `times_s`.
+clock follows the day in seconds. `Synthesis` says how many calls a function has, and asks for `times_s`;
+`Superposition` says at which rate it is called, and asks for `arrivals_s`. See `modulated` for rates that vary, and
+`periodic` for timers.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 
 from sim.core.distributions import Exponential, look_up
-from sim.workload.synthesis import checks
-from sim.workload.synthesis.draws import FloatArray, rounded, rounded_table
+from sim.workload import checks
+from sim.workload.synthesis.draws import FloatArray, poisson_count, rounded, rounded_table
 
 DAY_S: Final = 86_400.0
 _CELLS_A_DAY: Final = 288
@@ -70,6 +72,21 @@ class Process(Protocol):
         ...
 
 
+@runtime_checkable
+class RateProcess(Protocol):
+    """How a function that is called at some mean rate is called."""
+
+    def arrivals_s(self, rate_per_s: float, horizon_s: float, random: np.random.Generator) -> FloatArray:
+        """Arrival times in [0, horizon_s), in any order; how many is drawn too.
+
+        Args:
+            rate_per_s: mean calls a second; what it is the mean of, each process says.
+            horizon_s: the span.
+            random: what is drawn from.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Poisson:
     """Calls independent of each other."""
@@ -77,6 +94,10 @@ class Poisson:
     def times_s(self, calls: int, clock: Clock, random: np.random.Generator) -> FloatArray:
         """Uniform on the clock."""
         return clock.seconds(random.random(calls))
+
+    def arrivals_s(self, rate_per_s: float, horizon_s: float, random: np.random.Generator) -> FloatArray:
+        """A Poisson number of calls, each anywhere in the span: numbers in disjoint spans are independent."""
+        return np.asarray(random.random(poisson_count(rate_per_s * horizon_s, random)) * horizon_s, np.float64)
 
 
 @dataclass(frozen=True)

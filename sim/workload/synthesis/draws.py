@@ -3,7 +3,8 @@
 A recipe must make the same columns anywhere, but `log`, `exp` and `pow` differ in the last digit between libraries and
 processors. So those are used for tables alone, whose entries are then rounded to six digits; whatever is done to each
 call is `Generator.random`, comparisons and one arithmetic operation at a time, which IEEE 754 fixes, and sums that
-could be taken in different orders are taken exactly.
+could be taken in different orders are taken exactly. How many calls a random process makes is a whole number, and so
+does not depend on last digits either.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import poisson
 
 from sim.core.distributions import Distribution, look_up
 
@@ -37,6 +39,11 @@ def rounded_table(distribution: Distribution) -> FloatArray:
 def quantiles(distribution: Distribution, u: FloatArray) -> FloatArray:
     """Values at uniforms in [0, 1) by the rounded table."""
     return look_up(rounded_table(distribution), u)
+
+
+def poisson_count(mean: float, random: np.random.Generator) -> int:
+    """A Poisson number of the given mean, by inverse CDF: a last digit would only matter to a uniform within 1e-15."""
+    return max(0, int(poisson.ppf(random.random(), mean)))
 
 
 def shuffled(count: int, random: np.random.Generator) -> WholeArray:

@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from sim.core.distributions import LogNormal, look_up
 from sim.core.errors import ConfigError
-from sim.workload.synthesis import checks
+from sim.workload import checks
 from sim.workload.synthesis.draws import FloatArray, WholeArray, ranked, rounded, rounded_table
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.core.distributions import Distribution
-from sim.workload.synthesis import checks
+from sim.workload import checks
 from sim.workload.synthesis.draws import FloatArray, rounded, stratified
 
 
@@ -31,6 +31,7 @@ class Memory(Distribution):
         """Memory in MB at probabilities in (0, 1)."""
         return np.asarray(self.scale_mb * ((1.0 - p) ** (-1.0 / self.k) - 1.0) ** (1.0 / self.c), np.float64)
 
-    def app_mb(self, apps: int, random: np.random.Generator) -> FloatArray:
-        """The memory of each app, in MB."""
-        return rounded(self.quantile(np.maximum(stratified(apps, random), 2.0**-53)))
+
+def app_mb(memory: Distribution, apps: int, random: np.random.Generator) -> FloatArray:
+    """The memory of each app, in MB, by a distribution over apps."""
+    return rounded(memory.quantile(np.maximum(stratified(apps, random), 2.0**-53)))

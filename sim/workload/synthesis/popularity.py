@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.core.errors import ConfigError
-from sim.workload.synthesis import checks
+from sim.workload import checks
 from sim.workload.synthesis.draws import FloatArray, WholeArray, log_interpolated, ranked, rounded, shuffled
 
 
@@ -44,7 +44,7 @@ class Popularity:
         object.__setattr__(self, "probabilities", probabilities)
         object.__setattr__(self, "calls_per_day", calls)
 
-    def function_calls(self, sizes: WholeArray, total: int, days: float, random: np.random.Generator) -> FloatArray:
+    def function_calls(self, sizes: WholeArray, total: float, days: float, random: np.random.Generator) -> FloatArray:
         """The calls wanted of each function, app by app; they add up to `total` to about six digits.
 
         Args:
@@ -63,7 +63,7 @@ class Popularity:
             parts.append(weights * (calls / math.fsum(weights.tolist())))
         return np.concatenate(parts)
 
-    def _app_calls(self, total: int, days: float, u: FloatArray) -> FloatArray:
+    def _app_calls(self, total: float, days: float, u: FloatArray) -> FloatArray:
         last, rate = self.probabilities[-1], self.calls_per_day[-1]
         calls = log_interpolated(u, self.probabilities, self.calls_per_day) * days
         head = u >= last
@@ -71,10 +71,32 @@ class Popularity:
         height = (u[head] - last) / (1.0 - last)
         if left < rate * days * height.size:
             least = math.ceil(total - left + rate * days * height.size)
-            raise ConfigError(f"calls is too small at {total}: {u.size} apps of this popularity make {least} at least")
+            raise ConfigError(
+                f"calls is too small at {total:g}: {u.size} apps of this popularity make {least} at least"
+            )
         if height.size:
             calls[head] = rounded(rate * days * np.exp(_growth(height, left / (rate * days)) * height))
         return calls
+
+
+@dataclass(frozen=True)
+class Zipf:
+    """Zipf's law over functions: the r-th busiest has calls in proportion to r ** -exponent, whatever its app.
+
+    Attributes:
+        exponent: 0 where all functions are called alike; about 1 in many catalogues. In traces of functions the head is
+            steeper and the tail longer than any power law: `Popularity` has what is published of them.
+    """
+
+    exponent: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number("exponent", self.exponent, low=0.0, high=10.0)
+
+    def function_calls(self, sizes: WholeArray, total: float, days: float, random: np.random.Generator) -> FloatArray:
+        """The calls wanted of each function; as `Popularity.function_calls`. Ranks are dealt at random."""
+        weights = rounded((1.0 + shuffled(int(sizes.sum()), random)) ** -self.exponent)
+        return weights * (total / math.fsum(weights.tolist()))
 
 
 def _growth(height: FloatArray, wanted: float) -> float:

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
-from sim.core.random import generator
-from sim.workload.synthesis import checks
+from sim.workload import checks
 from sim.workload.synthesis.apps import Apps, Packages
 from sim.workload.synthesis.arrivals import DAY_S, Day
 from sim.workload.synthesis.draws import FloatArray, WholeArray, apportion
 from sim.workload.synthesis.durations import Durations
 from sim.workload.synthesis.memory import Memory
-from sim.workload.synthesis.popularity import Popularity
+from sim.workload.synthesis.popularity import Popularity, Zipf
+from sim.workload.synthesis.synthesizer import Synthesizer, milliseconds
 from sim.workload.synthesis.triggers import Pattern, Timers, Trigger, deal_triggers
 from sim.workload.trace import Trace
 
-_PARTS = {"popularity": Popularity, "apps": Apps, "day": Day, "durations": Durations, "memory": Memory,
-          "packages": Packages}  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Synthesis:
-    """A synthetic trace from the marginal distributions that are published of real ones.
-
-    The same recipe makes the same columns, bit for bit, with any version of numpy on any processor. Arrivals and
-    durations lie on a grid of 1 ms.
+class Synthesis(Synthesizer):
+    """A synthetic trace of a given number of calls, from the marginal distributions that are published of real ones.
 
     Attributes:
         functions: how many.
@@ -52,52 +46,27 @@ class Synthesis:
     timers: Timers | None = None
     hours: float = 24.0
     seed: int = 0
-    popularity: Popularity = field(default_factory=Popularity)
+    popularity: Popularity | Zipf = field(default_factory=Popularity)
     apps: Apps = field(default_factory=Apps)
     day: Day = field(default_factory=Day)
-    durations: Durations = field(default_factory=Durations)
-    memory: Memory = field(default_factory=Memory)
+    durations: Durations | Distribution = field(default_factory=Durations)
+    memory: Memory | Distribution = field(default_factory=Memory)
     packages: Packages = field(default_factory=Packages)
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        checks.whole("functions", self.functions, low=1)
+        self.check_parts()
         checks.whole("calls", self.calls, low=self.functions)
-        checks.number("hours", self.hours, above=0.0, high=8784.0)
-        checks.whole("seed", self.seed, low=0)
         object.__setattr__(self, "triggers", checks.items("triggers", self.triggers, Trigger))
         if self.timers is not None and not isinstance(self.timers, Timers):
             raise ConfigError(f"timers must be a Timers or null, not {self.timers!r}")
-        for name, kind in _PARTS.items():
-            if not isinstance(getattr(self, name), kind):
-                raise ConfigError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}")
         checks.shares("the shares of functions of triggers and timers", self.function_shares())
-
-    @property
-    def horizon_s(self) -> float:
-        """The span in seconds, to the millisecond."""
-        return round(self.hours * 3_600_000.0) / 1000.0
 
     def make(self, replication: int = 0) -> Trace:
         """The trace; another one of the same distribution for each replication."""
-        draw = _Draw(self, replication)
-        sizes = self.apps.app_sizes(self.functions, draw.generator("apps"))
-        arrivals_ms, trigger = draw.arrivals(sizes)
-        calls = np.array([times.size for times in arrivals_ms])
-        function = np.repeat(np.arange(self.functions), calls)
-        average_s = self.durations.average_s(calls, draw.generator("averages"))
-        duration_ms = self.durations.calls_ms(function, average_s, draw.generator("durations"))
-        arrival_ms = np.concatenate(arrivals_ms)
-        order = np.argsort(arrival_ms, kind="stable")
-        about = {**self.about, "format": "synthesis", "seed": self.seed, "replication": replication}
-        trace = Trace.from_arrays(
-            function[order],
-            arrival_ms[order] / 1000.0,
-            duration_ms[order] / 1000.0,
-            functions=draw.table(sizes, trigger),
-            horizon_s=self.horizon_s,
-        )
-        return replace(trace, about=about)
+        sizes = self.apps.app_sizes(self.functions, self.generator(replication, "apps"))
+        arrivals_ms, trigger = _Draw(self, replication).arrivals(sizes)
+        return self.trace(arrivals_ms, sizes, trigger, replication)
 
     def function_shares(self) -> list[float]:
         """Of each trigger and, last, of the timers: the share of all functions."""
@@ -112,7 +81,7 @@ class _Draw:
     replication: int
 
     def generator(self, purpose: str) -> np.random.Generator:
-        return generator(self.recipe.seed, self.replication, f"synthesis.{purpose}")
+        return self.recipe.generator(self.replication, purpose)
 
     def arrivals(self, sizes: WholeArray) -> tuple[list[WholeArray], list[str]]:
         """Arrival times of each function in milliseconds, and its trigger."""
@@ -140,7 +109,7 @@ class _Draw:
         picked = timers.pick(wanted, count, timers.calls * self.recipe.calls, horizon_s, random)
         periods = timers.nearest_period_s(wanted[picked], horizon_s)
         return {
-            function: _milliseconds(timers.times_s(period, horizon_s, random), horizon_s)
+            function: milliseconds(timers.times_s(period, horizon_s, random), horizon_s)
             for function, period in zip(picked.tolist(), periods.tolist(), strict=True)
         }
 
@@ -157,33 +126,5 @@ class _Draw:
         for function, count, peak in zip(functions.tolist(), calls.tolist(), peaks.tolist(), strict=True):
             clock = recipe.day.clock(pattern[function].base_share, recipe.horizon_s, peak)
             drawn = pattern[function].process.times_s(count, clock, random)
-            times[function] = np.sort(_milliseconds(drawn, recipe.horizon_s))
+            times[function] = np.sort(milliseconds(drawn, recipe.horizon_s))
         return times
-
-    def table(self, sizes: WholeArray, trigger: list[str]) -> pd.DataFrame:
-        """The table of functions, app by app; an app's memory is split evenly among its functions, to 0.01 MB."""
-        recipe, app = self.recipe, np.repeat(np.arange(sizes.size), sizes)
-        owner = recipe.apps.owners(sizes.size, self.generator("owners"))
-        memory_mb = recipe.memory.app_mb(sizes.size, self.generator("memory")) / sizes
-        packages = recipe.packages.columns(sizes.size, self.generator("packages"))
-        return pd.DataFrame(
-            {
-                "name": _names("f", np.arange(app.size)),
-                "app": _names("a", app),
-                "owner": _names("o", owner[app]),
-                "trigger": trigger,
-                "memory_mb": np.rint(memory_mb[app] * 100.0) / 100.0,
-                **{column: values[app] for column, values in packages.items()},
-            }
-        )
-
-
-def _milliseconds(times_s: FloatArray, horizon_s: float) -> WholeArray:
-    """Seconds to the millisecond below; what overruns the span comes in at its beginning."""
-    return np.floor(times_s * 1000.0).astype(np.int64) % round(horizon_s * 1000.0)
-
-
-def _names(letter: str, numbers: WholeArray) -> list[str]:
-    """A letter and the number, with zeros before it so that names sort."""
-    digits = len(str(int(numbers.max())))
-    return [f"{letter}{number:0{digits}d}" for number in numbers.tolist()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.core.errors import ConfigError
-from sim.workload.synthesis import checks
+from sim.workload import checks
 from sim.workload.synthesis.arrivals import Process
 from sim.workload.synthesis.draws import FloatArray, WholeArray, choose, ranked, shuffled
 

@@ -26,8 +26,9 @@ from sim.workload.functions import function_table
 from sim.workload.memory import default_limit_mb
 from sim.workload.readers.azure2019.files import Day, find_days, fits
 from sim.workload.readers.azure2019.invocations import Invocations, choose_parts, read_invocations
-from sim.workload.readers.azure2019.selection import Selection
 from sim.workload.readers.azure2019.statistics import join_durations, join_memory
+from sim.workload.readers.faults import Faults
+from sim.workload.readers.selection import Selection
 from sim.workload.trace import Trace
 
 __all__ = ["fits", "read"]
@@ -50,6 +51,7 @@ def read(
     share: float | None = None,
     share_seed: int = 0,
     memory_limit_mb: float | None = None,
+    lenient: bool = False,
 ) -> Trace:
     """Read the data set, or a part of it. What is not chosen is never made into calls.
 
@@ -64,6 +66,8 @@ def read(
         share: of the functions, sampled by hash: a smaller share is a part of a larger one.
         share_seed: of that sample.
         memory_limit_mb: what the trace may take at most; by default half of the memory that is free.
+        lenient: leave out rows that cannot be used, and count them. A row of invocations is a function's whole day; one
+            of durations or memory is as good as missing.
 
     Returns:
         The trace of replication 0, with its counts. Its `about` has a load report: how many functions and calls there
@@ -77,14 +81,15 @@ def read(
     limit_mb = default_limit_mb() if memory_limit_mb is None else _positive(memory_limit_mb)
     there = find_days(path)
     parts = choose_parts(_choose_days(there, days, path), minutes)
-    found = read_invocations(parts, selection, limit_mb)
+    faults = Faults(lenient)
+    found = read_invocations(parts, selection, limit_mb, faults)
     cells = found.in_order()
     chosen = [part.day for part in parts]
-    statistics, duration_report = join_durations(chosen, found.index)
-    memory_mb, memory_report = join_memory(_memory_days(there, chosen), found.index, found.app_sizes)
+    statistics, duration_report = join_durations(chosen, found.index, faults)
+    memory_mb, memory_report = join_memory(_memory_days(there, chosen), found.index, found.app_sizes, faults)
     table = _table(found, memory_mb)
     source = CountSource(*cells, table, statistics, tuple(part.span for part in parts), recipe)
-    report = _report(found, source) | duration_report | memory_report
+    report = _report(found, source) | duration_report | memory_report | faults.report()
     about = {"format": "azure2019", "path": str(path), "licence": LICENCE, "days": [day.number for day in chosen],
              "minutes": source.minutes, "report": report}  # fmt: skip
     return source.draw(0, about)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from sim.core.errors import TraceError
-from sim.workload.readers.csv_columns import read_header
+from sim.workload.readers.csv_columns import header_of, read_header
+from sim.workload.readers.streams import find_file, plain_name
 
 FUNCTION: Final = ("HashOwner", "HashApp", "HashFunction")
 MINUTES_A_DAY: Final = 1440
@@ -48,26 +50,30 @@ def find_days(path: Path) -> dict[int, Day]:
         TraceError: the files are not there.
     """
     folder = path if path.is_dir() else path.parent
-    names = [entry.name for entry in sorted(folder.iterdir())] if path.is_dir() else [path.name]
-    found = {int(match[1]): folder / match[0] for name in names if (match := _INVOCATIONS.fullmatch(name))}
+    names = sorted({plain_name(entry) for entry in path.iterdir()}) if path.is_dir() else [plain_name(path)]
+    found = {int(match[1]): match[0] for name in names if (match := _INVOCATIONS.fullmatch(name))}
     if found:
-        return {number: _published_day(number, file) for number, file in found.items()}
+        return {number: _published_day(folder, number, name) for number, name in found.items()}
     if _SAMPLE[0] not in names:
         raise TraceError(
             "has neither invocations_per_function_md.anon.dNN.csv, as published, nor invocations.csv, as sampled",
             file=path,
         )
-    invocations, durations, memory = (folder / name for name in _SAMPLE)
-    _require([invocations, durations, memory])
+    invocations, durations, memory = _require(folder, _SAMPLE)
     return {1: Day(1, invocations, durations, memory, published=False)}
 
 
 def fits(path: Path) -> bool:
-    """Whether a path is a file of invocations, or a folder with any of the files."""
-    if path.is_file():
-        return path.name == _SAMPLE[0] or _INVOCATIONS.fullmatch(path.name) is not None
-    return path.is_dir() and any(
-        entry.name in _SAMPLE or _INVOCATIONS.fullmatch(entry.name) for entry in path.iterdir()
+    """Whether a path is a file of invocations, or a folder with any of the files, compressed or not."""
+    files = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
+    return any(_is_ours(file) for file in files if path.is_dir() or plain_name(file) not in _SAMPLE[1:])
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether its name is as published, or as in a sample, with a header like one."""
+    name = plain_name(file)
+    return _INVOCATIONS.fullmatch(name) is not None or (
+        name in _SAMPLE and not set(FUNCTION).isdisjoint(header_of(file))
     )
 
 
@@ -99,14 +105,16 @@ def minute_columns(day: Day, text: tuple[str, ...]) -> list[int]:
     return minutes
 
 
-def _published_day(number: int, invocations: Path) -> Day:
-    durations, memory = (invocations.with_name(name.format(number)) for name in _PUBLISHED.values())
+def _published_day(folder: Path, number: int, invocations: str) -> Day:
+    names = [invocations, *(name.format(number) for name in _PUBLISHED.values())]
     has_memory = number <= _LAST_DAY_WITH_MEMORY
-    _require([durations, memory] if has_memory else [durations])
-    return Day(number, invocations, durations, memory if has_memory else None, published=True)
+    files = _require(folder, names if has_memory else names[:2])
+    return Day(number, files[0], files[1], files[2] if has_memory else None, published=True)
 
 
-def _require(files: list[Path]) -> None:
-    missing = [file.name for file in files if not file.is_file()]
+def _require(folder: Path, names: Sequence[str]) -> list[Path]:
+    found = {name: find_file(folder, name) for name in names}
+    missing = [name for name, file in found.items() if file is None]
     if missing:
-        raise TraceError(f"the folder has no {' and no '.join(missing)}", file=files[0].parent)
+        raise TraceError(f"the folder has no {' and no '.join(missing)}", file=folder)
+    return [file for file in found.values() if file is not None]

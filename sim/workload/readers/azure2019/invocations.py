@@ -9,12 +9,13 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from sim.core.errors import TraceError
 from sim.workload.readers.azure2019.files import FUNCTION, MINUTES_A_DAY, Day, minute_columns
-from sim.workload.readers.azure2019.selection import Selection
-from sim.workload.readers.csv_columns import COUNT, TEXT, Kind, keys_of, read_blocks, refuse_repeated
+from sim.workload.readers.cells import COUNT, TEXT, Kind
+from sim.workload.readers.csv_columns import Block, read_blocks
+from sim.workload.readers.faults import Faults
+from sim.workload.readers.selection import Selection
 
 TEXT_COLUMNS: Final = (*FUNCTION, "Trigger")
 BYTES_A_CALL: Final = 20
@@ -130,20 +131,20 @@ def choose_parts(days: Sequence[Day], minutes: Sequence[int] | None) -> list[Par
     return parts
 
 
-def read_invocations(parts: Sequence[Part], selection: Selection, limit_mb: float) -> Invocations:
+def read_invocations(parts: Sequence[Part], selection: Selection, limit_mb: float, faults: Faults) -> Invocations:
     """The chosen cells of the chosen days.
 
     Raises:
-        TraceError: a value that is no count, a function twice in a file, a function that is nowhere.
+        TraceError: a value that is no count or a function twice in a file, unless lenient; a function that is nowhere.
     """
     result = Invocations(limit_mb)
     everywhere: set[str] = set()
     for part in parts:
         kinds: dict[str, Kind] = dict.fromkeys(TEXT_COLUMNS, TEXT) | {str(column): COUNT for column in part.columns}
         today: set[str] = set()
-        for block in read_blocks(part.day.invocations, kinds):
-            keys = keys_of(block, FUNCTION)
-            refuse_repeated(keys, today, part.day.invocations, FUNCTION)
+        for rows in read_blocks(part.day.invocations, kinds, faults):
+            block = rows.without_repeated(FUNCTION, today)
+            keys = block.keys(FUNCTION)
             _count_apps(block, keys, everywhere, result.app_sizes)
             everywhere.update(keys)
             _take(block, keys, part, selection, result)
@@ -155,18 +156,18 @@ def read_invocations(parts: Sequence[Part], selection: Selection, limit_mb: floa
     return result
 
 
-def _count_apps(block: pa.RecordBatch, keys: list[str], known: set[str], sizes: Counter[str]) -> None:
-    apps = keys_of(block, FUNCTION[:2])
+def _count_apps(block: Block, keys: list[str], known: set[str], sizes: Counter[str]) -> None:
+    apps = block.keys(FUNCTION[:2])
     sizes.update(app for app, key in zip(apps, keys, strict=True) if key not in known)
 
 
-def _take(block: pa.RecordBatch, keys: list[str], part: Part, selection: Selection, result: Invocations) -> None:
+def _take(block: Block, keys: list[str], part: Part, selection: Selection, result: Invocations) -> None:
     """Add the chosen functions of a block and their non-empty cells."""
-    text = [block[name].to_pylist() for name in TEXT_COLUMNS]
+    text = [block.text(name) for name in TEXT_COLUMNS]
     chosen = np.flatnonzero(selection.pick(*text[:3]))
     index = np.array([result.number(keys[i], [column[i] for column in text]) for i in chosen], np.int32)
     counts = np.empty((len(part.columns), chosen.size), np.int32)
     for i, column in enumerate(part.columns):
-        counts[i] = block[str(column)].to_numpy()[chosen]
+        counts[i] = block.numbers(str(column))[chosen]
     minute, row = np.nonzero(counts)
     result.add((index[row], (minute + part.start).astype(np.int32), counts[minute, row]))

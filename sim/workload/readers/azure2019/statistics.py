@@ -8,6 +8,7 @@ join gets the median over the functions that did, each statistic for itself; whe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +19,9 @@ from sim.workload.canonical import PERCENTS
 from sim.workload.durations import DurationStatistics
 from sim.workload.functions import DEFAULTS
 from sim.workload.readers.azure2019.files import FUNCTION, Day
-from sim.workload.readers.csv_columns import (
-    NOT_NEGATIVE,
-    NUMBER,
-    TEXT,
-    Kind,
-    keys_of,
-    read_blocks,
-    read_header,
-    refuse_repeated,
-)
+from sim.workload.readers.cells import NOT_NEGATIVE, NUMBER, TEXT, Kind
+from sim.workload.readers.csv_columns import read_blocks
+from sim.workload.readers.faults import Faults
 
 FALLBACK_DURATION_S: Final = 0.684
 """Where no function has any: exp(-0.38) s, the median of the average durations in Shahrad et al., ATC 2020."""
@@ -67,7 +61,9 @@ class RunningMean:
         return repeated
 
 
-def join_durations(days: Sequence[Day], index: Mapping[str, int]) -> tuple[DurationStatistics, dict[str, int]]:
+def join_durations(
+    days: Sequence[Day], index: Mapping[str, int], faults: Faults
+) -> tuple[DurationStatistics, dict[str, int]]:
     """Average and percentiles of every function, in seconds, and what the load report says of them.
 
     A published Average below zero (a few are known, a glitch of the collection) is replaced by the 50th percentile,
@@ -80,7 +76,8 @@ def join_durations(days: Sequence[Day], index: Mapping[str, int]) -> tuple[Durat
     means = RunningMean(len(index), 1 + len(_PERCENTILES))
     report = dict.fromkeys(("rows_unused", "rows_repeated", "average_negative", "percentiles_mended"), 0)
     for day in days:
-        function, table = _read(day.durations, FUNCTION, (_AVERAGE, *_PERCENTILES), _COUNT, day.published, index)
+        source = _Source(day.durations, FUNCTION, (_AVERAGE, *_PERCENTILES), _COUNT, day.published)
+        function, table = source.read(index, faults)
         used = function >= 0
         values, negative, mended = _mend(table[:, :-1])
         report["rows_unused"] += int((~used).sum())
@@ -95,7 +92,7 @@ def join_durations(days: Sequence[Day], index: Mapping[str, int]) -> tuple[Durat
 
 
 def join_memory(
-    days: Sequence[Day], index: Mapping[str, int], app_sizes: Mapping[str, int]
+    days: Sequence[Day], index: Mapping[str, int], app_sizes: Mapping[str, int], faults: Faults
 ) -> tuple[FloatArray, dict[str, int]]:
     """Memory of every function in MB, and what the load report says of it.
 
@@ -112,7 +109,8 @@ def join_memory(
     report = {"rows_unused": 0, "rows_repeated": 0}
     for day in days:
         assert day.memory is not None
-        of_row, table = _read(day.memory, FUNCTION[:2] if of_apps else FUNCTION, (_MEMORY,), _SAMPLES, of_apps, unit)
+        source = _Source(day.memory, FUNCTION[:2] if of_apps else FUNCTION, (_MEMORY,), _SAMPLES, of_apps)
+        of_row, table = source.read(unit, faults)
         report["rows_unused"] += int((of_row < 0).sum())
         report["rows_repeated"] += means.add(of_row, table[:, :1], table[:, 1])
     size = np.array([app_sizes[owner] if of_apps else 1 for owner in owners.values()])
@@ -137,20 +135,25 @@ def _mend(values: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.ND
     return np.column_stack((average, rising)), negative, (rising != given).any(axis=1)
 
 
-def _read(
-    file: Path, key: tuple[str, ...], values: tuple[str, ...], weight: str, published: bool, index: Mapping[str, int]
-) -> tuple[IntArray, FloatArray]:
-    """Number of each row's function or app (-1 if it is not wanted), and its values with the weight as last column."""
-    read_header(file, (*key, *values, weight))
-    kinds: dict[str, Kind] = dict.fromkeys(key, TEXT)
-    kinds |= dict.fromkeys(values, NUMBER if published else NOT_NEGATIVE) | {weight: NOT_NEGATIVE}
-    numbers: list[int] = []
-    tables: list[FloatArray] = []
-    seen: set[str] = set()
-    for block in read_blocks(file, kinds):
-        keys = keys_of(block, key)
-        if not published:
-            refuse_repeated(keys, seen, file, key)
-        numbers += [index.get(text, -1) for text in keys]
-        tables.append(np.column_stack([block[name].to_numpy() for name in (*values, weight)]))
-    return np.array(numbers, np.int64), np.concatenate(tables)
+@dataclass(frozen=True)
+class _Source:
+    """A file of statistics: the columns that name a row, those with values, and that of its weight."""
+
+    file: Path
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    weight: str
+    published: bool
+
+    def read(self, index: Mapping[str, int], faults: Faults) -> tuple[IntArray, FloatArray]:
+        """Number of each row's function or app (-1 if it is not wanted), and its values, the weight as last column."""
+        kinds: dict[str, Kind] = dict.fromkeys(self.key, TEXT)
+        kinds |= dict.fromkeys(self.values, NUMBER if self.published else NOT_NEGATIVE) | {self.weight: NOT_NEGATIVE}
+        numbers: list[int] = []
+        tables: list[FloatArray] = []
+        seen: set[str] = set()
+        for rows in read_blocks(self.file, kinds, faults):
+            block = rows if self.published else rows.without_repeated(self.key, seen)
+            numbers += [index.get(key, -1) for key in block.keys(self.key)]
+            tables.append(np.column_stack([block.numbers(name) for name in (*self.values, self.weight)]))
+        return np.array(numbers, np.int64), np.concatenate(tables)

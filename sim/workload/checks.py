@@ -1,4 +1,4 @@
-"""Checks of a recipe's parameters: one sentence that names the parameter and what it was given."""
+"""Checks of parameters: one sentence that names the parameter and what it was given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of the data set is wanted: days, minutes, functions, a share."""
+"""What of a data set is wanted: days, minutes, functions, a share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Selection:
     Attributes:
         days: numbers of days, ascending.
         minutes: first and last, both included, counted from 0 over the minute columns of the days chosen.
-        functions: values of HashFunction.
+        functions: names, as the data set has them.
         share: of the functions, in (0, 1]: those whose key hashes below it, so that a smaller share is a part of a
             larger one, and neither days nor other functions matter.
         share_seed: another seed is another sample.
@@ -43,7 +43,7 @@ class Selection:
         ):
             raise TraceError(f"minutes must be a first and a last number, from 0, not {self.minutes!r}")
         if self.functions is not None and not _are(str, self.functions):
-            raise TraceError(f"functions must be a list of hashes, not {self.functions!r}")
+            raise TraceError(f"functions must be a list of names, not {self.functions!r}")
         if self.share is not None and not (_is(int | float, self.share) and 0 < self.share <= 1):
             raise TraceError(f"share must be above 0 and at most 1, not {self.share!r}")
         if not _is(int, self.share_seed):
