@@ -1,4 +1,4 @@
-"""The command line: ``keepwarm run``, ``keepwarm traces``, ``keepwarm bench``."""
+"""The command line: ``keepwarm run``, ``traces``, ``policies`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from sim.experiment.comparison import Comparison, compare, number_of_runs
 from sim.experiment.manifest import manifest
 from sim.experiment.run_folder import write_run
 from sim.report.figures import pareto, save_figure
+from sim.report.policies import policy_table
 from sim.report.progress import progress
 from sim.report.table import comparison_table, comparison_text
 
@@ -35,6 +36,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
                              keepwarm run policy='[fixed_1m,fixed_10m]' policies.fixed_10m.window_s=300
   keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
   keepwarm traces --help     look at traces, and make them
+  keepwarm policies          the policies there are
   keepwarm bench             how fast this machine simulates, as ratios
   keepwarm --version
 
@@ -151,6 +153,13 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+def policies(words: Sequence[str]) -> None:
+    """``keepwarm policies``: every preset, with its class, paper and parameters."""
+    if words:
+        raise ConfigError(f"keepwarm policies takes no arguments, not {' '.join(words)!r}")
+    Console().print(policy_table(config.policy_presets()))
+
+
 def bench(words: Sequence[str]) -> None:
     """``keepwarm bench``: the benchmarks, from the package where it is installed, else from the checkout."""
     package = Path(__file__).resolve().parent
@@ -163,5 +172,5 @@ def bench(words: Sequence[str]) -> None:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType(
-    {"run": run, "traces": traces, "bench": bench}
+    {"run": run, "traces": traces, "policies": policies, "bench": bench}
 )

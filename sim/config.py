@@ -97,6 +97,12 @@ def load_provider(name: str = "provider_ec2_m5", **parameters: Any) -> ProviderP
     return build(_preset("provider", name, parameters, "pricing@provider"), "provider", ProviderPrice, trusted())
 
 
+def policy_presets() -> dict[str, KeepAlive]:
+    """The policies of ``configs/policy/``, by name."""
+    nodes = {path.stem: _preset_file(path.stem, [config_dir()]) for path in sorted((config_dir() / "policy").iterdir())}
+    return {name: build(node, f"policies.{name}", KeepAlive, trusted()) for name, node in nodes.items()}
+
+
 def load_synthesis(name: str = "default", **parameters: Any) -> Synthesizer:
     """The recipe of ``configs/synthesis/<name>.yaml``, whose ``make()`` makes the trace; see `load_platform`."""
     return build(_preset("synthesis", name, parameters, "+synthesis"), "synthesis", Synthesizer, trusted())  # type: ignore[type-abstract]

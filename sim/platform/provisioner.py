@@ -65,7 +65,7 @@ class Provisioner:
     def _forget(self, instance: SlottedInstance) -> None:
         self._held.remove(instance)
         instance.provisioner = None
-        instance.keep_until_s = self._calendar._now
+        instance.keep_until_s = instance.until_s = self._calendar._now
         self._ledger.allocated(instance.function, instance.held_since_s, self._calendar._now)
         instance.held_since_s = nan
 

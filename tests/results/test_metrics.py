@@ -234,18 +234,20 @@ def test_calls_that_never_started_count_as_calls_and_nowhere_else() -> None:
     requests = columns.requests
     kind, outcome = requests.start_kind.copy(), requests.outcome.copy()
     start_s, end_s = requests.start_s.copy(), requests.end_s.copy()
-    kind[2:], start_s[2:], end_s[2:] = NOT_STARTED, nan, nan  # g 2 and g 3 were not served
-    outcome[2:] = REJECTED, TIMED_OUT
+    kind[3], start_s[3], end_s[3] = NOT_STARTED, nan, nan  # g 3 was not served
+    outcome[2:] = TIMED_OUT, REJECTED
     columns = replace(columns, requests=replace(requests, start_kind=kind, outcome=outcome, start_s=start_s,
                                                 end_s=end_s))  # fmt: skip
     span = Span(5.0, 18.0)
     table = metrics.per_function(columns, CALLS.duration_s[:4], CALLS.functions, span, PRICE)
     summary = metrics.summarise(columns, table, span, PROVIDER)
     counts = summary[["invocations", "warm", "cold_starts", "rejected", "timed_out"]]
-    assert counts.tolist() == [3, 1, 0, 1, 1]
-    assert (summary["cold_start_rate"], summary["latency_mean_s"], summary["user_cost_usd"]) == (0.0, 2.0, 3.0)
-    assert summary["user_cost_per_million_usd"] == 1e6  # a million calls, a third of which started
-    assert summary["app_cold_share_p90"] == 0.0  # over the one app with a call that started
+    assert counts.tolist() == [3, 1, 1, 1, 1]
+    assert summary["cold_start_rate"] == 1 / 2
+    assert summary["latency_mean_s"] == (2.0 + 5.0) / 2
+    assert summary["user_cost_usd"] == 3.0 + 3.5
+    assert summary["user_cost_per_million_usd"] == pytest.approx(6.5e6 / 3)  # of calls, a third of which never started
+    assert summary["always_cold_functions"] == 1 / 2  # g's one call that started was cold
 
 
 # Properties of every summary
