@@ -23,6 +23,10 @@ class Binding(ABC):
     def room(self, pool: SlottedPool, call: WaitingCall) -> None:
         """There is room at last for an instance that `call` wanted when it came."""
 
+    def bereft(self, pool: SlottedPool) -> list[WaitingCall]:
+        """Calls that counted on an instance that has failed, and have to wait for room now."""
+        return []
+
     @abstractmethod
     def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
         """Whether `call`, the first that waits for room, needs none: an instance that starts has a place left over."""
@@ -74,6 +78,10 @@ class Late(Binding):
     def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
         """More slots start than there are calls before it."""
         return pool.starting_slots > len(pool.queue) - pool.unmet
+
+    def bereft(self, pool: SlottedPool) -> list[WaitingCall]:
+        """The last of those that more slots started for than do now."""
+        return [call for call in pool.queue.values() if not call.unmet][pool.starting_slots :]
 
 
 class Race(Binding):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING
@@ -46,6 +47,13 @@ class Capacity:
                 self._unmet.popleft()
             self._unmet.append((pool, call))
         return True
+
+    def readmit(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """`call` waits for room from now on, in the place that its arrival gives it: what it waited for has failed."""
+        pool.unmet += 1
+        call.unmet = True
+        if self._platform < inf:
+            insort(self._unmet, (pool, call), key=lambda waiting: waiting[1].row)
 
     def give_back(self, pool: SlottedPool) -> None:
         """An instance of `pool` has ended."""

@@ -111,8 +111,9 @@ class SlottedPool:
         """A new instance, started for `call`, if there is room for it."""
         if not self._rules.capacity.take(self):
             return None
-        if call.is_ping:
+        if call.is_ping or call.has_started_one:
             return self._launch_unasked(call.function)
+        call.has_started_one = True
         return self._launch(call.function, call.row, *self._starter.begin(call.function, call.k, call.row))
 
     def prewarm(self, keep_until_s: float, *, ready_now: bool = False) -> SlottedInstance | None:
@@ -241,11 +242,9 @@ class SlottedPool:
             self._drop(call, FAILED)
         instance.cancel()
         self._ledger.start_failed(instance.line, now_s, awaited=bool(lost))
+        for call in self.binding.bereft(self):
+            self._rules.capacity.readmit(self, call)
         self._gone(instance, now_s)
-        for call in [call for call in self.queue.values() if call.claim is None and not call.unmet]:
-            self.binding.room(self, call)  # it counted on a slot of the instance that failed
-            if not self.starting_slots and not self.live and not self.admit(call):
-                self.dequeue(call)
 
     def _gone(self, instance: SlottedInstance, now_s: float) -> None:
         """Who has to know that an instance has ended."""

@@ -22,6 +22,7 @@ class WaitingCall(Recurring):
         claim: the starting instance that it is bound to, if any.
         over: whether it has started, given up or been rejected.
         unmet: whether it waits for room to start an instance.
+        has_started_one: whether an instance bears its name already.
     """
 
     def __init__(
@@ -33,3 +34,4 @@ class WaitingCall(Recurring):
         self.claim: SlottedInstance | None = None
         self.over = False
         self.unmet = False
+        self.has_started_one = False

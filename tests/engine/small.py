@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import inf, isfinite, nextafter
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from sim.platform.startup import ConstantStart
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.columns import START_KINDS, Columns
 from sim.workload.trace import Trace
+
+T = TypeVar("T")
 
 UNITS = (1.0, 0.1, 0.3, 1 / 3, 0.0007)
 """Grids of time: multiples of most of them are not exact, so sums that ought to be equal differ in the last bit."""
@@ -101,7 +104,20 @@ def nudged(time_s: float, ulps: int) -> float:
     return nextafter(time_s, inf * ulps) if ulps else time_s
 
 
-NUDGES = st.sampled_from([0, 0, 0, 0, -1, 1])
+NUDGES = (0, 0, 0, 0, -1, 1)
+
+
+class Digits:
+    """Choices taken from one number, digit by digit: drawing a number a call costs a fifth of a draw a choice."""
+
+    NUMBERS = st.integers(0, 2**24 - 1)  # hypothesis draws no more bits than these evenly
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def choose(self, options: Sequence[T]) -> T:
+        self.number, i = divmod(self.number, len(options))
+        return options[i]
 
 
 @st.composite
@@ -114,7 +130,7 @@ def cases(
     start_ups: bool = True,
     lives: bool = True,
     units: Sequence[float] = UNITS,
-    nudges: st.SearchStrategy[int] = NUDGES,
+    nudges: Sequence[int] = NUDGES,
 ) -> Case:
     """Cases whose calls arrive at, just before and just after the instants at which something happens.
 
@@ -123,27 +139,29 @@ def cases(
         constant: one window for every call.
         start_ups, lives: whether starts take time, whether lives are limited.
         units: grids of time to choose from.
-        nudges: how many units in the last place a time is moved.
+        nudges: how many units in the last place a time may be moved.
     """
-    unit = draw(st.sampled_from(units))
-    spans = st.sampled_from([0.0, unit, 2 * unit, 3 * unit, 7 * unit, unit + 2 * unit])
-    windows = spans | st.sampled_from([0.0, 5e-324, unit / 2, inf])
-    window_s = draw(windows)
-    start_up_s = draw(st.sampled_from([0.0, unit, 3 * unit, unit / 2, 1e-18])) if start_ups else 0.0
-    life_s = draw(st.sampled_from([inf, unit, 2 * unit, 5 * unit, 5e-324, 9 * unit])) if lives else inf
+    digits = Digits(draw(Digits.NUMBERS))
+    unit = digits.choose(units)
+    spans = [0.0, unit, 2 * unit, 3 * unit, 7 * unit, unit + 2 * unit]
+    windows = [*spans, 0.0, 5e-324, unit / 2, inf]
+    window_s = digits.choose(windows)
+    start_up_s = digits.choose([0.0, unit, 3 * unit, unit / 2, 1e-18]) if start_ups else 0.0
+    life_s = digits.choose([inf, inf, unit, 2 * unit, 5 * unit, 5e-324, 9 * unit]) if lives else inf
     rows: list[tuple[float, int, float, float]] = []
     for function in range(draw(st.integers(1, functions))):
         own: list[tuple[int, float, float, float]] = []
         last_s = 0.0
-        for i in range(draw(st.integers(1, calls))):
+        for i, number in enumerate(draw(st.lists(Digits.NUMBERS, min_size=1, max_size=calls))):
+            digits = Digits(number)
             happens = {last_s, last_s + unit, last_s + 4 * unit}
             for s in twin(own, start_up_s, life_s):
                 happens |= {s.start_s, s.end_s, s.expiry_s, s.created_s + life_s}
             soon = sorted(t for t in happens if last_s <= t < inf)
-            last_s = max(last_s, nudged(draw(st.sampled_from(soon[:3]) | st.sampled_from(soon)), draw(nudges)))
-            until = [t - last_s for t in soon if t > last_s] or [unit]  # so that it ends as something else happens
-            duration_s = draw(spans | st.sampled_from(until))
-            own.append((i, last_s, duration_s, window_s if constant else draw(windows)))
+            last_s = max(last_s, nudged(digits.choose(digits.choose([soon[:3], soon])), digits.choose(nudges)))
+            until = [t - last_s for t in soon if t > last_s]  # so that it ends as something else happens
+            duration_s = digits.choose(digits.choose([spans, until or spans]))
+            own.append((i, last_s, duration_s, window_s if constant else digits.choose(windows)))
         rows += [(arrival_s, function, duration_s, window) for _, arrival_s, duration_s, window in own]
     rows.sort(key=lambda row: row[0])
     arrival_s, function, duration_s, window = zip(*rows, strict=True)
@@ -172,5 +190,5 @@ def cases_with_a_gap_for_window(draw: st.DrawFn, **options: object) -> Case:
     case = draw(cases(constant=True, **options))
     gaps = {a - s.end_s for s in case.brute_force() for a in case.arrival_s if isfinite(s.end_s) and a >= s.end_s}
     gap = draw(st.sampled_from(sorted(gaps | {0.0})))
-    window_s = max(0.0, nudged(gap, draw(NUDGES)))
+    window_s = max(0.0, nudged(gap, draw(st.sampled_from(NUDGES))))
     return replace(case, window_s=(window_s,) * len(case.window_s))

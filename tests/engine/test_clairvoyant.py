@@ -49,7 +49,7 @@ def cheapest(case: Case, worth_s: float) -> float:
 
 
 @settings(max_examples=400)
-@given(cases(functions=1, calls=7, units=DYADIC, nudges=st.just(0), **ALONE), st.integers(0, 20))
+@given(cases(functions=1, calls=7, units=DYADIC, nudges=(0,), **ALONE), st.integers(0, 20))
 def test_no_keep_decisions_cost_less(case: Case, steps: int) -> None:
     worth_s = steps * 0.5
     columns = case.run(Clairvoyant(worth_s))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,20 @@ from sim.experiment import comparison
 from sim.experiment.comparison import WITH_INTERVALS, Setting, compare, number_of_runs
 from sim.platform.startup import PhasedStart
 from sim.policies import Clairvoyant, FixedWindow, KeepAlive, KeepForever, NoKeepAlive
+from sim.results.pricing import PriceBook, ProviderPrice
 
 RANDOM = Platform(PhasedStart({"create": LogNormal(0.1, 1.0), "runtime": LogNormal(0.2, 0.9)}))
 EXACT = Platform(start_s=0.5)
 A_DAY = Trace.from_arrays(["f", "g", "f", "f", "g", "f"], [0.0, 10.0, 30.0, 500.0, 1500.0, 1600.0], 2.0)
 
 
+@cache  # composing them takes longer than most of these comparisons
+def prices() -> tuple[PriceBook, ProviderPrice]:
+    return load_pricing(), load_provider()
+
+
 def setting(platform: Platform = EXACT, **options: object) -> Setting:
-    return Setting(platform, load_pricing(), load_provider(), **options)  # type: ignore[arg-type]
+    return Setting(platform, *prices(), **options)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -17,13 +18,19 @@ from sim import Platform, Trace, load_pricing, load_provider
 from sim.experiment import manifest as module
 from sim.experiment.comparison import Setting
 from sim.experiment.manifest import PACKAGES, git_state, manifest, trace_facts
+from sim.results.pricing import PriceBook, ProviderPrice
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TRACE = Trace.from_arrays(["f", "g", "f"], [0.0, 10.0, 30.5], 2.0, horizon_s=60.0)
 
 
+@cache
+def prices() -> tuple[PriceBook, ProviderPrice]:
+    return load_pricing(), load_provider()
+
+
 def made(trace: Trace = TRACE, **options: object) -> dict[str, object]:
-    setting = Setting(Platform(start_s=0.5), load_pricing(), load_provider(), seed=7)
+    setting = Setting(Platform(start_s=0.5), *prices(), seed=7)
     times = {"started": START, "ended": START + timedelta(seconds=90.5)}
     return manifest(trace, setting, **{"overrides": ["seed=7"], "replications": 3, **times, **options})  # type: ignore[arg-type]
 

@@ -5,6 +5,7 @@ The twin keeps no calendar. At each step it looks at everything there is, lists 
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 from small import UNITS, Windows, cases
 
 COMPLETION, READY, ARRIVAL, EXPIRY = 0, 1, 2, 4
+Event = tuple[float, int, int, object]
 CHOICES = ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created")
 
 
@@ -41,6 +43,7 @@ class Options:
     start_up_s: float = 0.0
     life_s: float = inf
     by_app: bool = False
+    failing: float = 0.0
 
     @property
     def platform(self) -> Platform:
@@ -48,11 +51,14 @@ class Options:
             start_s=self.start_up_s, max_lifetime_s=self.life_s, instance_choice=self.choice, binding=self.binding,
             concurrency=self.concurrency, max_wait_s=self.max_wait_s, max_instances_per_unit=self.unit_cap,
             max_instances=self.cap, queue_limit=self.queue_limit, isolation="app" if self.by_app else "function",
+            start_failure_probability=self.failing, start_attempts=2,
         )  # fmt: skip
 
 
 @dataclass(eq=False)
 class Call:
+    """An invocation."""
+
     row: int
     function: int
     k: int
@@ -71,6 +77,8 @@ class Call:
 
 @dataclass(eq=False)
 class Seat:
+    """A slot; open: a call that comes may take it, if nobody has."""
+
     end_s: float = inf
     row: int = 0
     call: Call | None = None
@@ -82,6 +90,8 @@ class Life:
     """An instance."""
 
     maker: Call
+    number: int
+    succeeds: bool
     created_s: float
     ready_s: float
     retire_s: float
@@ -100,31 +110,17 @@ class Life:
 
 @dataclass
 class Twin:
+    """One run."""
+
     options: Options
     calls: list[Call]
     streams: list[int]
+    failures: list[int]
     lives: list[Life] = field(default_factory=list)
 
     def run(self) -> "Twin":
         coming = list(self.calls)
-        while True:
-            happens = []
-            if coming:
-                happens.append((coming[0].arrival_s, ARRIVAL, coming[0].row, coming[0]))
-            for call in self.calls:
-                if call.waits and self.options.max_wait_s < inf:
-                    happens.append((call.arrival_s + self.options.max_wait_s, COMPLETION, call.row, call))
-            for life in self.alive():
-                if life.starting:
-                    happens.append((life.ready_s, READY, life.maker.row, life))
-                    continue
-                happens += [(s.end_s, COMPLETION, s.row, (life, s)) for s in life.seats if s.call]
-                if not life.running and life.expiry_s < inf:
-                    happens.append((life.expiry_s, EXPIRY, life.maker.row, life))
-                elif life.running and any(s.open for s in life.seats) and life.retire_s < inf:
-                    happens.append((max(life.retire_s, life.opened_s), EXPIRY, life.maker.row, life))
-            if not happens:
-                return self
+        while happens := [*self.next_of_calls(coming), *(what for i in self.alive() for what in self.next_of(i))]:
             now_s, kind, _, what = min(happens, key=lambda h: h[:3])
             if kind == ARRIVAL:
                 coming.pop(0)
@@ -138,6 +134,29 @@ class Twin:
             else:
                 self.complete(*what)
             self.give_places()
+        return self
+
+    def next_of_calls(self, coming: list[Call]) -> Iterator[Event]:
+        """The next arrival, and when waiting calls lose patience."""
+        for call in coming[:1]:
+            yield call.arrival_s, ARRIVAL, call.row, call
+        for call in self.calls:
+            if call.waits and self.options.max_wait_s < inf:
+                yield call.arrival_s + self.options.max_wait_s, COMPLETION, call.row, call
+
+    def next_of(self, life: Life) -> Iterator[Event]:
+        """What an instance will do if nothing else happens."""
+        number = life.number
+        if life.starting:
+            yield life.ready_s, READY, number, life
+            return
+        for seat in life.seats:
+            if seat.call:
+                yield seat.end_s, COMPLETION, seat.row, (life, seat)
+        if not life.running and life.expiry_s < inf:
+            yield life.expiry_s, EXPIRY, number, life
+        elif life.running and any(s.open for s in life.seats) and life.retire_s < inf:
+            yield max(life.retire_s, life.opened_s), EXPIRY, number, life
 
     # What there is.
 
@@ -189,7 +208,7 @@ class Twin:
             return at[1].end_s, at[1].row
 
         def creation(at: tuple[Life, Seat]) -> tuple[float, int, float, int]:
-            return at[0].created_s, at[0].maker.row, *use(at)
+            return at[0].created_s, at[0].number, *use(at)
 
         choice = self.options.choice
         order = sorted(free, key=creation if "created" in choice else use)
@@ -200,13 +219,20 @@ class Twin:
     def launch(self, call: Call, now_s: float) -> Life | None:
         if not self.room(call.unit):
             return None
+        number, k = call.row, call.k
+        if any(i.number == call.row for i in self.lives):  # its own failed, or served others: nobody names this one
+            k = sum(i.number < 0 for i in self.lives if i.maker.unit == call.unit)
+            number = -1 - k
         seats = [Seat() for _ in range(self.options.concurrency)]
-        self.lives.append(Life(call, now_s, now_s + self.options.start_up_s, now_s + self.options.life_s, seats))
-        return self.lives[-1]
+        first, second = (uniform(self.failures[call.function], k + (j << 40)) >= self.options.failing for j in (0, 1))
+        ready_s = now_s + self.options.start_up_s * (1 if first else 2)
+        life = Life(call, number, first or second, now_s, ready_s, now_s + self.options.life_s, seats)
+        self.lives.append(life)
+        return life
 
     def begin(self, life: Life, seat: Seat, call: Call, now_s: float, kind: str) -> None:
         call.waits, call.place = False, None
-        call.kind, call.outcome, call.instance = kind, "ok", life.maker.row
+        call.kind, call.outcome, call.instance = kind, "ok", life.number
         call.start_s, call.end_s = now_s, now_s + call.service_s
         seat.end_s, seat.row, seat.call = call.end_s, call.row, call
         life.served = True
@@ -215,14 +241,21 @@ class Twin:
         now_s = life.ready_s
         bound = [c for c in self.waiting(life.maker.unit) if c.place is life]
         life.starting, life.opened_s = False, now_s
+        if not life.succeeds:
+            lost = [c for c in self.waiting(life.maker.unit) if c in bound or (c is life.maker and life.number >= 0)]
+            for call in lost:
+                call.waits, call.outcome, call.place = False, "failed", None
+            life.ready_s, life.ended_s, life.awaited = nan, now_s, bool(lost)
+            self.give_room(now_s)
+            return
         for seat in life.seats:
-            seat.end_s, seat.row, seat.open = now_s, life.maker.row, True
+            seat.end_s, seat.row, seat.open = now_s, life.number, True
             seeking = [c for c in bound if c.waits] or self.seekers(life.maker.unit)
             if seeking:
-                self.begin(life, seat, seeking[0], now_s, "queued" if life.served else "cold")
+                self.begin(life, seat, seeking[0], now_s, "queued" if life.served or life.number < 0 else "cold")
         life.awaited = life.served
         if not life.served:
-            self.rest(life, now_s, life.maker.window_s)
+            self.rest(life, now_s, life.maker.window_s if life.number >= 0 else 0.0)
 
     def rest(self, life: Life, now_s: float, window_s: float) -> None:
         life.expiry_s = max(now_s, min(now_s + window_s, life.retire_s))
@@ -248,6 +281,10 @@ class Twin:
                 seat.open = False
             return
         life.ended_s = now_s
+        self.give_room(now_s)
+
+    def give_room(self, now_s: float) -> None:
+        """An instance has ended: whoever came first starts one, if its unit may."""
         while True:
             self.give_places()
             calls = sorted((c for u in {c.unit for c in self.calls} for c in self.homeless(u)), key=lambda c: c.row)
@@ -291,6 +328,7 @@ def options(draw: st.DrawFn, unit: float) -> Options:
         start_up_s=span(0.0),
         life_s=span(inf, inf, 5 * unit),
         by_app=draw(st.booleans()),
+        failing=draw(st.sampled_from([0.0, 0.0, 0.5, 0.9])),
     )
 
 
@@ -327,8 +365,10 @@ def twin_of(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Twi
             zip(functions, trace.arrival_s.tolist(), trace.service_s.tolist(), windows_s, strict=True)
         )
     ]
-    streams = stream(3, 1, "instance_choice", *trace.function_keys()).tolist()
-    return Twin(options, calls, streams).run()
+    choices, failures = (
+        stream(3, 1, purpose, *trace.function_keys()).tolist() for purpose in ("instance_choice", "start_failure")
+    )
+    return Twin(options, calls, choices, failures).run()
 
 
 def assert_agree(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Columns:
@@ -339,9 +379,9 @@ def assert_agree(trace: Trace, windows_s: tuple[float, ...], options: Options) -
     assert requests.instance.tolist() == [c.instance for c in twin.calls]
     for ours, theirs in ((requests.start_s, "start_s"), (requests.end_s, "end_s")):
         assert np.array_equal(ours, [getattr(c, theirs) for c in twin.calls], equal_nan=True)
-    assert instances.instance.tolist() == [i.maker.row for i in twin.lives]
+    assert instances.instance.tolist() == [i.number for i in twin.lives]
     for name in ("created_s", "ready_s", "ended_s", "awaited"):
-        assert getattr(instances, name).tolist() == [getattr(i, name) for i in twin.lives], name
+        assert np.array_equal(getattr(instances, name), [getattr(i, name) for i in twin.lives], equal_nan=True), name
     return columns
 
 
