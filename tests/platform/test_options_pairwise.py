@@ -1,0 +1,356 @@
+"""Conservation under every pair of options: nothing is lost, nothing is made of nothing, and no limit is exceeded.
+
+All pairs of values of all options are covered by a small design, made here by a greedy algorithm; hypothesis adds
+random combinations of more than two. Everything is checked from the raw columns.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from itertools import combinations, product
+from math import inf, isnan
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sim
+from sim.core.distributions import Exponential, LogNormal, Quantiles
+from sim.core.errors import ConfigError
+from sim.engine import reference
+from sim.platform import Platform
+from sim.platform.startup import PhasedStart
+from sim.policies import (
+    AdaptiveWindow,
+    Clairvoyant,
+    FixedWindow,
+    FunctionIdleWindow,
+    HybridHistogram,
+    KeepForever,
+    NoKeepAlive,
+    PingWarmer,
+    ProvisionedFloor,
+    Scheduled,
+    SkiRental,
+)
+from sim.results import metrics
+from sim.results.columns import (
+    COLD,
+    FAILED,
+    NO_INSTANCE,
+    NOT_STARTED,
+    OK,
+    QUEUED,
+    REJECTED,
+    TIMED_OUT,
+    WARM,
+    Columns,
+)
+
+PHASES = PhasedStart({"create": Exponential(0.4), "runtime": LogNormal(0.3, 2.0)})
+OPTIONS = {
+    "isolation": ("function", "app"),
+    "instance_choice": ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"),
+    "binding": ("early", "late", "race"),
+    "concurrency": (None, 1, 3),
+    "max_wait_s": (inf, 0.5, 2.0, 0.0),
+    "max_instances_per_unit": (inf, 1, 2),
+    "max_instances": (inf, 4),
+    "queue_limit": (0, 2, inf),
+    "max_lifetime_s": (inf, 0.5, 6.0, Quantiles([0.0, 1.0], [0.2, 9.0])),
+    "start": (0.0, 1.0, PHASES),
+    "start_failure_probability": (0.0, 0.3),
+    "prewarm_lead_s": (0.0, 1.0),
+    "timeout_s": (inf, 1.0),
+    "policy": (
+        FixedWindow(4.0),
+        NoKeepAlive(),
+        Clairvoyant(4.0),
+        FunctionIdleWindow(2.0, 5.0),
+        HybridHistogram(bin_s=0.5, range_s=10.0, min_gaps=2),
+        SkiRental(4.0, randomised=True),
+        AdaptiveWindow(min_gaps=2, default_window_s=3.0, min_window_s=0.5, max_window_s=9.0),
+        PingWarmer(period_s=5.0, window_s=4.0, ping_s=0.1, pings=2),
+        ProvisionedFloor(1, window_s=2.0),
+        Scheduled(steps=((0.0, 1), (10.0, 2), (20.0, 0)), period_s=30.0, window_s=2.0),
+    ),
+}  # no policy that keeps for ever: with a cap in all, other units' calls would never get room
+Case = dict[str, object]
+
+
+def pairwise(options: dict[str, Sequence[object]]) -> list[Case]:
+    """A small list of cases in which every two values of different options meet, greedily."""
+    names = sorted(options, key=lambda name: -len(options[name]))
+    pairs = combinations(names, 2)
+    missing = {((a, i), (b, j)) for a, b in pairs for i in range(len(options[a])) for j in range(len(options[b]))}
+    design = []
+    while missing:
+        chosen = dict(min(missing, key=lambda pair: [(names.index(name), i) for name, i in pair]))
+        for name in names:
+            if name not in chosen:
+                gains = [
+                    sum(((o, j), (name, i)) in missing or ((name, i), (o, j)) in missing for o, j in chosen.items())
+                    for i in range(len(options[name]))
+                ]
+                chosen[name] = (gains.index(max(gains)) + (0 if max(gains) else len(design))) % len(gains)
+        ordered = [(name, chosen[name]) for name in names]
+        missing -= set(combinations(ordered, 2))
+        design.append({name: options[name][i] for name, i in ordered})
+    return design
+
+
+DESIGN = pairwise(OPTIONS)
+
+
+def test_the_design_covers_every_pair_in_few_cases() -> None:
+    for a, b in combinations(OPTIONS, 2):
+        met = [(case[a], case[b]) for case in DESIGN]
+        assert all(pair in met for pair in product(OPTIONS[a], OPTIONS[b])), (a, b)
+    assert len(DESIGN) < 80
+    named = {f.name for f in fields(Platform)} - {"start_s", "start_attempts"}
+    assert named <= set(OPTIONS), "an option of the platform that is not tried with the others"
+
+
+@cache
+def functions(timeout_s: float) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {"name": list("abc"), "app": list("xxy"), "memory_mb": [128.0, 512.0, 1024.0], "concurrency": [1, 2, 2]}
+    )
+    return sim.Trace.from_arrays([0], [0.0], 0.0, functions=table.assign(timeout_s=timeout_s)).functions
+
+
+def trace(seed: int, timeout_s: float, calls: int = 90) -> sim.Trace:
+    """Calls in bursts, half of them at round times, so that much happens at the same instants."""
+    random = np.random.default_rng(seed)
+    arrival_s = np.cumsum(random.exponential(random.choice([0.05, 0.8], calls)))
+    arrival_s = np.where(random.random(calls) < 0.5, np.round(arrival_s, 0), arrival_s)
+    arrival_s.sort()
+    duration_s = random.choice([0.0, 0.5, 1.0, 1.7, 3.0], calls)
+    function = random.choice(3, calls, p=[0.6, 0.2, 0.2]).astype(np.int32)
+    return sim.Trace(function, arrival_s, duration_s, functions(timeout_s), float(arrival_s[-1]))
+
+
+@dataclass
+class Ran:
+    """A run and what it was asked for."""
+
+    case: Case
+    trace: sim.Trace
+    platform: Platform
+    columns: Columns
+
+    @classmethod
+    def of(cls, case: Case, seed: int) -> "Ran":
+        calls = trace(seed, case["timeout_s"])
+        options = {name: value for name, value in case.items() if name not in ("policy", "timeout_s", "start")}
+        start = {"start": case["start"]} if isinstance(case["start"], PhasedStart) else {"start_s": case["start"]}
+        platform = Platform(**start, **options)
+        columns = reference.run(
+            calls, case["policy"], platform, horizon_s=calls.horizon_s, seed=seed, replication=seed % 3
+        )
+        return cls(case, calls, platform, columns)
+
+    @property
+    def unit(self) -> np.ndarray:
+        """The unit of each function."""
+        return np.array([0, 0, 2] if self.case["isolation"] == "app" else [0, 1, 2])
+
+    @property
+    def concurrency(self) -> np.ndarray:
+        """The slots of an instance of each function."""
+        return self.platform.deployed(self.trace.functions)["concurrency"].to_numpy()
+
+    def calls(self) -> pd.DataFrame:
+        """Calls and pings, with their unit."""
+        frames = []
+        for requests, service_s in ((self.columns.requests, self.trace.service_s), (self.columns.pings, None)):
+            names = ("function", "arrival_s", "start_s", "end_s", "start_kind", "outcome", "instance")
+            frame = pd.DataFrame({name: getattr(requests, name) for name in names})
+            frame["service_s"] = self.columns.ping_s if service_s is None else service_s
+            frame["ping"] = service_s is None
+            frames.append(frame)
+        table = pd.concat(frames, ignore_index=True) if len(frames[1]) else frames[0]
+        return table.assign(unit=self.unit[table["function"]])
+
+    def lives(self) -> pd.DataFrame:
+        """Instances, with their unit."""
+        instances = self.columns.instances
+        table = pd.DataFrame({f.name: getattr(instances, f.name) for f in fields(instances)})
+        return table.assign(unit=self.unit[table["function"]])
+
+    def by_instance(self) -> Iterator[tuple[dict[str, float], list[dict[str, float]]]]:
+        """Every instance with its calls in order of start."""
+        calls = self.calls()
+        calls = calls[calls["instance"] != NO_INSTANCE].sort_values(["start_s", "arrival_s"], kind="stable")
+        on = {key: group.to_dict("records") for key, group in calls.groupby(["unit", "instance"])}
+        for life in self.lives().to_dict("records"):
+            yield life, on.pop((life["unit"], life["instance"]), [])
+        assert not on, "calls on instances that nobody made"
+
+
+def peak(begin_s: np.ndarray, end_s: np.ndarray) -> int:
+    """The most intervals that overlap, those that end at an instant before those that begin at it."""
+    steps = sorted([(b, 1) for b in begin_s.tolist()] + [(e, -1) for e in end_s.tolist()])
+    return max(np.cumsum([step for _, step in steps]), default=0)
+
+
+def check_calls(ran: Ran) -> None:
+    """Every call ends exactly once, with an outcome, in time."""
+    calls, case = ran.calls(), ran.case
+    started = calls["start_kind"] != NOT_STARTED
+    for column in ("start_s", "end_s"):
+        assert np.array_equal(calls[column].notna(), started)
+    assert np.array_equal(calls["instance"] != NO_INSTANCE, started)
+    cut = (ran.trace.service_s < ran.trace.duration_s)[calls.index[~calls["ping"]]]
+    ended = np.where(np.append(cut, np.zeros(calls["ping"].sum(), bool)), TIMED_OUT, OK)
+    assert np.array_equal(calls["outcome"][started], ended[started])
+    assert calls["outcome"][~started].isin([REJECTED, TIMED_OUT, FAILED]).all()
+    assert np.array_equal((calls["start_s"] + calls["service_s"])[started], calls["end_s"][started])
+    wait_s = (calls["start_s"] - calls["arrival_s"])[started]
+    assert (wait_s >= 0).all()
+    assert ((calls["start_s"] <= calls["arrival_s"] + case["max_wait_s"])[started]).all()
+    assert (wait_s[calls["start_kind"] == WARM] == 0).all()
+    limited = case["max_instances_per_unit"] < inf or case["max_instances"] < inf
+    assert limited or not (calls["outcome"] == REJECTED).any()
+    assert case["queue_limit"] < inf or not (calls["outcome"] == REJECTED).any()
+    assert case["max_wait_s"] < inf or not (calls["outcome"][~started] == TIMED_OUT).any()
+    assert case["start_failure_probability"] or not (calls["outcome"] == FAILED).any()
+
+
+def check_kinds(ran: Ran) -> None:
+    """Cold: the first call of an instance that a call started; on one that none did it is queued, or prewarmed."""
+    prewarmed = []
+    for life, calls in ran.by_instance():
+        for i, call in enumerate(calls):
+            first = i == 0 and life["instance"] >= 0
+            waited = call["start_kind"] != WARM
+            if waited:
+                assert (call["start_kind"] == COLD) == first or same_start(calls, i)
+            elif i == 0 and life["instance"] < 0:
+                prewarmed.append((call["start_s"], call["unit"]))
+        colds = [call for call in calls if call["start_kind"] == COLD]
+        assert len(colds) <= (life["instance"] >= 0)
+        assert all(call["start_s"] == calls[0]["start_s"] == life["ready_s"] for call in colds)
+        waited = [c for c in calls if c["start_kind"] in (COLD, QUEUED) and c["start_s"] == life["ready_s"]]
+        if not isnan(life["ready_s"]):
+            assert life["awaited"] == bool(waited)
+    of_both = (*ran.columns.requests.prewarmed, *ran.columns.pings.prewarmed)
+    assert len(of_both) == len(prewarmed)
+
+
+def same_start(calls: list[dict[str, float]], i: int) -> bool:
+    """Whether another call of the instance started at the same instant: the order among them is not in the columns."""
+    return sum(call["start_s"] == calls[i]["start_s"] for call in calls) > 1
+
+
+def check_instances(ran: Ran) -> None:
+    """No instance runs more than it has slots for, or outside its life; no cap is ever exceeded."""
+    case, lives = ran.case, ran.lives()
+    assert not lives.duplicated(["unit", "instance"]).any()
+    assert (lives["created_s"] >= 0).all()
+    assert not (lives["ready_s"] < lives["created_s"]).any()
+    assert not (lives["ended_s"] < lives[["created_s", "ready_s"]].max(axis=1)).any()
+    life_s = case["max_lifetime_s"] if isinstance(case["max_lifetime_s"], float) else 9.0
+    for life, calls in ran.by_instance():
+        assert not calls or calls[0]["start_s"] >= life["ready_s"]
+        last_s = max((call["end_s"] for call in calls), default=life["created_s"])
+        assert last_s <= life["ended_s"]
+        if not isnan(life["ready_s"]):
+            assert life["ended_s"] <= max(last_s, life["ready_s"], life["created_s"] + life_s)
+        slots = ran.concurrency[int(life["function"])]
+        assert peak(*np.array([(c["start_s"], c["end_s"]) for c in calls]).reshape(-1, 2).T) <= slots
+    assert peak(lives["created_s"], lives["ended_s"]) <= case["max_instances"]
+    for _, of_unit in lives.groupby("unit"):
+        assert peak(of_unit["created_s"], of_unit["ended_s"]) <= case["max_instances_per_unit"]
+    starts = ran.columns.starts
+    assert sorted(starts.row.tolist()) == sorted(n for n in lives["instance"] if 0 <= n < len(ran.trace))
+
+
+def check_memory_time(ran: Ran, from_s: float) -> None:
+    """Starting, busy and idle time are what lives and calls add up to within the span; none is negative."""
+    span = metrics.Span(from_s, ran.trace.horizon_s)
+
+    def inside_s(begin_s: float, end_s: float) -> float:
+        return max(0.0, min(end_s, span.end_s) - max(begin_s, span.start_s))
+
+    deployed = ran.platform.deployed(ran.trace.functions)
+    price = sim.load_pricing()
+    table = metrics.per_function(ran.columns, ran.trace.service_s, deployed, span, price)
+    summary = metrics.summarise(ran.columns, table, span, sim.load_provider())
+    gb = deployed["memory_mb"].to_numpy() / 1024
+    gb_s = dict.fromkeys(("life", "starting", "unawaited", "busy"), 0.0)
+    for life, calls in ran.by_instance():
+        own_gb = gb[int(life["function"])]
+        started_s = life["ended_s"] if isnan(life["ready_s"]) else life["ready_s"]
+        gb_s["life"] += own_gb * inside_s(life["created_s"], life["ended_s"])
+        gb_s["starting"] += own_gb * inside_s(life["created_s"], started_s)
+        gb_s["unawaited"] += own_gb * (not life["awaited"]) * inside_s(life["created_s"], started_s)
+        gb_s["busy"] += own_gb * sum(inside_s(*period) for period in busy_periods(calls))
+    close = {"rel": 1e-9, "abs": 1e-9}
+    assert summary["starting_gb_s"] == pytest.approx(gb_s["starting"], **close)
+    assert summary["busy_gb_s"] == pytest.approx(gb_s["busy"], **close)
+    total = summary["starting_gb_s"] + summary["busy_gb_s"] + summary["idle_gb_s"]
+    assert total == pytest.approx(gb_s["life"], **close)
+    assert summary["wasted_gb_s"] == pytest.approx(summary["idle_gb_s"] + gb_s["unawaited"], **close)
+    assert (summary.dropna() >= -1e-9).all()
+    assert (table.select_dtypes("number") >= -1e-9).all(axis=None)
+
+
+def busy_periods(calls: list[dict[str, float]]) -> Iterator[tuple[float, float]]:
+    """The union of the calls of an instance, in order of start, as disjoint intervals."""
+    begin_s = end_s = -inf
+    for call in calls:
+        if call["start_s"] > end_s:
+            yield begin_s, end_s
+            begin_s = call["start_s"]
+        end_s = max(end_s, call["end_s"])
+    yield begin_s, end_s
+
+
+def as_bytes(value: object) -> object:
+    if is_dataclass(value):
+        return {f.name: as_bytes(getattr(value, f.name)) for f in fields(value)}
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
+def check_all(case: Case, seed: int) -> None:
+    ran = Ran.of(case, seed)
+    check_calls(ran)
+    check_instances(ran)
+    check_kinds(ran)
+    for from_s in (0.0, ran.trace.horizon_s / 3):
+        check_memory_time(ran, from_s)
+    assert as_bytes(Ran.of(case, seed).columns) == as_bytes(ran.columns)
+
+
+@pytest.mark.parametrize("i", range(len(DESIGN)))
+def test_every_pair_of_options(i: int) -> None:
+    check_all(DESIGN[i], seed=i)
+
+
+@settings(max_examples=60)
+@given(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in OPTIONS.items()}), st.integers(0, 999))
+def test_any_options(case: Case, seed: int) -> None:
+    check_all(case, seed)
+
+
+def test_the_start_of_an_instance_that_nobody_waits_for_is_waste() -> None:
+    """Under race the busy instance serves the second call long before its own is ready, at 12 s."""
+    calls = sim.Trace.from_arrays([0, 0], [0.0, 10.5], [1.0, 1.0], horizon_s=30.0)
+    late = sim.Trace.from_arrays([0, 0, 0], [0.0, 10.0, 10.5], [1.0, 1.0, 1.0], horizon_s=30.0)
+    platform = sim.Platform(start_s=10.0, binding="race")
+    alone, raced = (sim.simulate(t, FixedWindow(5.0), platform) for t in (calls, late))
+    assert alone.invocations["start_kind"].tolist() == ["cold", "queued"]
+    assert raced.invocations["start_s"].tolist() == [10.0, 11.0, 12.0]
+    gb = 128 / 1024
+    assert raced.summary["wasted_gb_s"] == pytest.approx(raced.summary["idle_gb_s"] + 2 * 10 * gb)
+
+
+@pytest.mark.parametrize("binding", ["early", "late", "race"])
+def test_a_call_that_would_wait_for_ever_is_an_error_that_says_so(binding: str) -> None:
+    calls = sim.Trace.from_arrays([0, 1], [0.0, 5.0], 1.0)
+    platform = Platform(start_s=0.0, max_instances=1, queue_limit=inf, binding=binding)
+    with pytest.raises(ConfigError, match="max_instances"):
+        reference.run(calls, KeepForever(), platform, horizon_s=10.0)
