@@ -8,6 +8,7 @@ from heapq import heappush
 from math import inf
 from typing import TYPE_CHECKING
 
+from sim.core.errors import ConfigError
 from sim.core.time import COMPLETION, EXPIRY, READY
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.expiry import ExpiryTimer
@@ -326,7 +327,9 @@ class SlottedPool:
         if expiry_s > instance.retire_s:
             expiry_s = max(instance.retire_s, now_s)
         instance.until_s = expiry_s
-        instance.expiry_s = expiry_s = min(expiry_s, self._latest_end_s + self.unit_window_s)
+        if self._latest_end_s + self.unit_window_s < expiry_s:
+            expiry_s = max(self._latest_end_s + self.unit_window_s, now_s)  # an unused one may come when that is past
+        instance.expiry_s = expiry_s
         if expiry_s < instance.alarm_s:
             self._timer.watch(instance, expiry_s)
 
@@ -362,5 +365,10 @@ class SlottedPool:
 
     def close(self) -> None:
         """Note what is still idle when the run is over."""
+        if self.queue:
+            raise ConfigError(
+                f"{len(self.queue)} calls wait for ever, the first of them row {next(iter(self.queue))}: max_instances "
+                "are taken by idle instances that never end; limit their window or life, or the wait by max_wait_s"
+            )
         for instance in {id(slot.instance): slot.instance for slot in self.free}.values():
             self._ledger.still_idle(instance.line, instance.idle_since_s)
