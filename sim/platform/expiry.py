@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from sim.core.time import EXPIRY
 from sim.platform.calendar import Calendar, Recurring
@@ -39,6 +39,7 @@ class ExpiryTimer:
         self._calendar = calendar
         self._alarms: list[tuple[float, int, Mortal]] = []
         self._armed_s = inf
+        self._handlers: list[Any] = [self._ring]
 
     def watch(self, instance: Mortal, at_s: float) -> None:
         """Look at `instance` at `at_s`, earlier than at its present alarm if it has one."""
@@ -47,34 +48,35 @@ class ExpiryTimer:
         entry = (at_s, instance.number, instance)
         heappush(alarms, entry)
         if alarms[0] is entry:
-            self._arm()
+            self._arm(Recurring(self._calendar))
 
-    def _arm(self) -> None:
+    def _arm(self, event: Recurring) -> None:
         at_s, number, _ = self._alarms[0]
         self._armed_s = at_s
-        event = Recurring(self._calendar)
-        event.callbacks = [self._ring]
+        event.callbacks = self._handlers
         heappush(self._calendar.queue, (at_s, EXPIRY, number, event))
 
-    def _ring(self, _event: Recurring) -> None:
+    def _ring(self, event: Recurring) -> None:
         now_s = self._calendar._now
         if now_s != self._armed_s:
             return  # superseded by an earlier one
         alarms = self._alarms
-        _, _, instance = heappop(alarms)
-        if instance.alarm_s == now_s:
-            self._look(instance, now_s)
+        instance = alarms[0][2]
+        if instance.alarm_s == now_s and instance.state == IDLE and now_s < instance.expiry_s < inf:
+            instance.alarm_s = instance.expiry_s  # used again since
+            heapreplace(alarms, (instance.expiry_s, instance.number, instance))
+        else:
+            heappop(alarms)
+            if instance.alarm_s == now_s:
+                self._release(instance, now_s)
         if alarms:
-            self._arm()
+            self._arm(event)
         else:
             self._armed_s = inf
 
-    def _look(self, instance: Mortal, now_s: float) -> None:
+    @staticmethod
+    def _release(instance: Mortal, now_s: float) -> None:
+        """Its time has come; or it is busy, or may stay for ever: it needs no alarm now."""
         instance.alarm_s = inf
-        if instance.state != IDLE:
-            return
-        if instance.expiry_s == now_s:
+        if instance.state == IDLE and instance.expiry_s == now_s:
             instance.expire(now_s)
-        elif instance.expiry_s < inf:  # used again since; if it may now stay for ever, it needs no alarm
-            instance.alarm_s = instance.expiry_s
-            heappush(self._alarms, (instance.expiry_s, instance.number, instance))

@@ -1,5 +1,6 @@
 """What a warm call costs, counted: calendar events and calls of functions, Python's and C's. Nothing is timed."""
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -60,11 +61,13 @@ def counted(trace: Trace, policy: KeepAlive, platform: Platform) -> Counter[str]
             count[function.__name__] += 1
 
     before = sys.getprofile()
+    gc.disable()  # others may have hung functions of theirs on it
     sys.setprofile(see)
     try:
         reference.run(trace, policy, platform, horizon_s=trace.horizon_s)
     finally:
         sys.setprofile(before)
+        gc.enable()
     return count
 
 
