@@ -188,6 +188,16 @@ def test_a_check_removes_a_hundred_at_most_those_that_expire_first() -> None:
     assert (ended_s[:79] == 10.0).all()  # all of them expire at once: the oldest numbers go first
 
 
+def test_of_two_classes_the_cells_that_expire_first_are_removed_first() -> None:
+    """One taken at 1 s is replaced by one that is ready at 3 s: of the 160 that are over at 10 s it is the last."""
+    calls = trace(1.0, 25.0, function=[0, 1], memory_mb=[128.0, 256.0], horizon_s=25.0)
+    policy = StemCells(initial_count=80, min_count=80, max_count=80, ttl_s=1.0, check_s=10.0)
+    cells = run(calls, policy).stem_cells
+    replacement = cells[cells["created_s"] == 1.0]
+    assert replacement[["memory_mb", "ready_s", "ended_s"]].to_numpy().tolist() == [[128.0, 3.0, 20.0]]
+    assert (cells["ended_s"] == 10.0).sum() == (cells["ended_s"] == 20.0).sum() == 100
+
+
 def test_checks_end_with_the_horizon() -> None:
     policy = StemCells(initial_count=0, min_count=1, check_s=30.0)
     for horizon_s, created_s in ((89.0, [30.0, 60.0]), (90.0, [30.0, 60.0, 90.0])):
