@@ -56,7 +56,7 @@ def simulate(
         provider: what memory costs the provider; EC2 m5 by default.
 
     Returns:
-        The result: `summary`, `functions`, and, if recorded, `invocations`, `instances` and `starts`.
+        The result: `summary`, `functions`, and, if recorded, `invocations`, `instances`, `starts` and `stem_cells`.
 
     Raises:
         ConfigError: an argument of the wrong type, or a span that makes no sense.

@@ -66,6 +66,7 @@ def simulate(
             "warm_up_s": span.start_s,
             "horizon_s": span.end_s,
         },
+        stem_cells=columns.cells.frame() if record else None,
     )
 
 

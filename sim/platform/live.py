@@ -31,12 +31,13 @@ from sim.platform.registry import Registry
 from sim.platform.route_cache import RouteCache
 from sim.platform.router import PoolRouter, Router, Routes
 from sim.platform.slotted_pool import Rules, SlottedPool
-from sim.platform.starter import RetryingStarter, Starter
+from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
+from sim.platform.stem_cells import CellPools
 from sim.platform.trigger import Progress, Trigger
 from sim.policies.keepalive.role import KeepAlive, checked_windows_s
 from sim.policies.keepalive.rule import Rule
-from sim.results.columns import Columns
+from sim.results.columns import Columns, no_cells
 from sim.workload.trace import Trace
 
 Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
@@ -86,13 +87,15 @@ class LivePlatform:
         self._registry = Registry(deployed, code_store)
         model = platform.start_model
         bind = partial(_bind, model, deployed, seed, replication, self._keys)
+        self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
+        first = self._cells.specialise if self._cells else from_nothing
         if platform.start_failure_probability:
             self._starter: Starter = RetryingStarter(
                 self._registry, code_store, bind, failure_probability=platform.start_failure_probability,
-                attempts=platform.start_attempts, streams=self._streams("start_failure"),
+                attempts=platform.start_attempts, streams=self._streams("start_failure"), first=first,
             )  # fmt: skip
         else:
-            self._starter = Starter(self._registry, code_store, bind)
+            self._starter = Starter(self._registry, code_store, bind, first)
         router: Routes
         if plain:
             router, closes = self._plain(_windows(keep_alive, trace))
@@ -103,6 +106,13 @@ class LivePlatform:
             Pinger(self.calendar, router, self._pings, self._ping_s, rows)
             self._close = partial(_close, [*pools, *holders])
         Trigger(self.calendar, router, trace, rows, on_progress)
+
+    def _cell_pools(self, keep_alive: KeepAlive, deployed: pd.DataFrame, horizon_s: float) -> CellPools | None:
+        pools = keep_alive.generic_pools()
+        if pools is None:
+            return None
+        bind = partial(_bind_cells, self._platform.start_model, self._seed, self._replication)
+        return CellPools(self.calendar, pools, deployed, bind, horizon_s)
 
     def _plain(self, windows_s: Windows) -> tuple[Router, Activator]:
         cache = RouteCache(len(self._trace.functions))
@@ -166,6 +176,7 @@ class LivePlatform:
             instances=ledger.instances(),
             starts=self._starter.starts(),
             allocations=ledger.allocations(),
+            cells=self._cells.columns() if self._cells else no_cells(),
         )
 
 
@@ -173,6 +184,10 @@ def _bind(
     model: StartModel, functions: pd.DataFrame, seed: int, replication: int, keys: Keys, purpose: str
 ) -> StartDraws:
     return model.bind(functions, seed, replication, *keys, purpose=purpose)
+
+
+def _bind_cells(model: StartModel, seed: int, replication: int, classes: pd.DataFrame, keys: Keys) -> StartDraws:
+    return model.bind(classes, seed, replication, *keys, purpose="stem")
 
 
 def _close(components: Sequence[Closing]) -> None:

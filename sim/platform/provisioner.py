@@ -49,7 +49,7 @@ class Provisioner:
         self._plan(self._calendar._now)
 
     def _hold(self, *, ready_now: bool) -> bool:
-        instance = self._pool.prewarm(inf, ready_now=ready_now)
+        instance = self._pool.prewarm(inf, ready_now=ready_now, held=True)
         if instance is None:
             return False  # no room
         instance.provisioner = self

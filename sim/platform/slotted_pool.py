@@ -117,17 +117,17 @@ class SlottedPool:
         call.has_started_one = True
         return self._launch(call.function, call.row, *self._starter.begin(call.function, call.k, call.row))
 
-    def prewarm(self, keep_until_s: float, *, ready_now: bool = False) -> SlottedInstance | None:
+    def prewarm(self, keep_until_s: float, *, ready_now: bool = False, held: bool = False) -> SlottedInstance | None:
         """Start an instance that no call asked for, if there is room, and keep it unused that long."""
         if not self._rules.capacity.take(self):
             return None
-        instance = self._launch_unasked(self.function, ready_now=ready_now)
+        instance = self._launch_unasked(self.function, ready_now=ready_now, held=held)
         instance.keep_until_s = keep_until_s
         return instance
 
-    def _launch_unasked(self, function: int, *, ready_now: bool = False) -> SlottedInstance:
+    def _launch_unasked(self, function: int, *, ready_now: bool = False, held: bool = False) -> SlottedInstance:
         k, self._unasked = self._unasked, self._unasked + 1
-        start = (0.0, True) if ready_now else self._starter.begin_unasked(function, k)
+        start = (0.0, True) if ready_now else self._starter.begin_unasked(function, k, held=held)
         instance = self._launch(function, -1 - k, *start)
         instance.by_call = False
         return instance

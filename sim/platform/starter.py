@@ -19,13 +19,34 @@ FAILED: Final = "failed"
 _ATTEMPT: Final = 40
 """Attempt j of start k draws number ``k + (j << 40)``: the first draws what it would if nothing ever failed."""
 
+FirstAttempt = Callable[[StartDraws, int, int], tuple[float, ...]]
+"""The phases of the first attempt at the k-th start of a function, in seconds."""
+
+
+def from_nothing(draws: StartDraws, function: int, k: int) -> tuple[float, ...]:
+    """All phases, as drawn."""
+    return draws.draw(function, k)
+
 
 class Starter:
     """Draws the phases of a start, fetches the code, and keeps a record of both."""
 
-    def __init__(self, registry: Registry, code_store: CodeStore, bind: Callable[[str], StartDraws]) -> None:
-        """`bind` gives the draws of starts that calls ask for (``start``), and of all others (``prewarm``)."""
-        self._link, self._code_store, self._bind = registry.link, code_store, bind
+    def __init__(
+        self,
+        registry: Registry,
+        code_store: CodeStore,
+        bind: Callable[[str], StartDraws],
+        first: FirstAttempt = from_nothing,
+    ) -> None:
+        """What starts are made of.
+
+        Args:
+            registry: the functions.
+            code_store: their code.
+            bind: the draws of starts that calls ask for (``start``), and of all others (``prewarm``).
+            first: what is left of a start when it begins.
+        """
+        self._link, self._code_store, self._bind, self._first = registry.link, code_store, bind, first
         self._draws = bind("start")
         self._unasked: StartDraws | None = None
         self._rows = array("q")
@@ -39,22 +60,26 @@ class Starter:
 
     def begin(self, function: int, k: int, row: int) -> tuple[float, bool]:
         """The start that call `row`, the k-th (from 0) of its function, causes: seconds, and whether it succeeds."""
-        phases_s, success = self._attempt(self._draws, function, k)
+        phases_s, success = self._attempt(self._first, self._draws, function, k)
         self._fetched_mb.append(self._code_store.fetch(self._link[function]))
         self._rows.append(row)
         self._phases_s.extend(phases_s)
         return _total_s(phases_s), success
 
-    def begin_unasked(self, function: int, k: int) -> tuple[float, bool]:
-        """The k-th (from 0) start of an instance of a function that no call asked for; as `begin`."""
+    def begin_unasked(self, function: int, k: int, *, held: bool = False) -> tuple[float, bool]:
+        """The k-th (from 0) start of an instance of a function that no call asked for; as `begin`.
+
+        One that is to be held (a provisioned floor) always starts from nothing.
+        """
         if self._unasked is None:
             self._unasked = self._bind("prewarm")
         self._code_store.fetch(self._link[function])
-        phases_s, success = self._attempt(self._unasked, function, k)
+        first = from_nothing if held else self._first
+        phases_s, success = self._attempt(first, self._unasked, function, k)
         return _total_s(phases_s), success
 
-    def _attempt(self, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
-        return draws.draw(function, k), True
+    def _attempt(self, first: FirstAttempt, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
+        return first(draws, function, k), True
 
     def starts(self) -> Starts:
         """The columns of the starts so far."""
@@ -79,9 +104,10 @@ class RetryingStarter(Starter):
         failure_probability: float,
         attempts: int,
         streams: list[int],
+        first: FirstAttempt = from_nothing,
     ) -> None:
         """`streams` has each function's stream of failures."""
-        super().__init__(registry, code_store, bind)
+        super().__init__(registry, code_store, bind, first)
         self._probability, self._attempts, self._streams = failure_probability, attempts, streams
 
     @property
@@ -89,11 +115,11 @@ class RetryingStarter(Starter):
         """Those of a start, after its failed attempts."""
         return (FAILED, *self._draws.phases)
 
-    def _attempt(self, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
+    def _attempt(self, first: FirstAttempt, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
         lost_s = 0.0
         for attempt in range(self._attempts):
             number = k + (attempt << _ATTEMPT)
-            phases_s = draws.draw(function, number)
+            phases_s = draws.draw(function, number) if attempt else first(draws, function, k)
             if uniform(self._streams[function], number) >= self._probability:
                 return (lost_s, *phases_s), True
             lost_s += _total_s(phases_s)

@@ -12,6 +12,7 @@ from sim.policies.keepalive.provisioned_floor import ProvisionedFloor
 from sim.policies.keepalive.role import KeepAlive
 from sim.policies.keepalive.scheduled import Scheduled
 from sim.policies.keepalive.ski_rental import SkiRental
+from sim.policies.keepalive.stem_cells import StemCells
 
 __all__ = [
     "AdaptiveWindow",
@@ -26,4 +27,5 @@ __all__ = [
     "ProvisionedFloor",
     "Scheduled",
     "SkiRental",
+    "StemCells",
 ]

@@ -104,6 +104,8 @@ def role(cls: type[KeepAlive]) -> str:
     named = ["keep-alive"]
     if cls.floor is not KeepAlive.floor:
         named.append("provisioned instances")
+    if cls.generic_pools is not KeepAlive.generic_pools:
+        named.append("generic pools")
     if cls.calls is not KeepAlive.calls:
         named.append("pings")
     return " + ".join(named)

@@ -140,6 +140,53 @@ class Allocations:
 
 
 @dataclass(frozen=True, eq=False)
+class Cells:
+    """The life of each generic cell (see `sim.policies.StemCells`), in order of creation.
+
+    Attributes:
+        runtimes: of each class.
+        class_mb: float64[classes], its memory.
+        kind: int32[c], the class of each cell.
+        created_s: float64[c]; those of time 0 are ready at once.
+        ready_s: float64[c]
+        ended_s: float64[c], when it was taken or removed; infinity if it was still there when the run was over.
+        taken: bool[c], whether it ended because a start took it.
+    """
+
+    runtimes: tuple[str, ...]
+    class_mb: FloatArray
+    kind: npt.NDArray[np.int32]
+    created_s: FloatArray
+    ready_s: FloatArray
+    ended_s: FloatArray
+    taken: npt.NDArray[np.bool_]
+
+    @property
+    def memory_mb(self) -> FloatArray:
+        """float64[c], MB of each cell."""
+        return self.class_mb[self.kind]
+
+    def frame(self) -> pd.DataFrame:
+        """The public form, a row a cell."""
+        return pd.DataFrame(
+            {
+                "runtime": [self.runtimes[kind] for kind in self.kind.tolist()],
+                "memory_mb": self.memory_mb,
+                "created_s": self.created_s,
+                "ready_s": self.ready_s,
+                "ended_s": self.ended_s,
+                "taken": self.taken,
+            }
+        )
+
+
+def no_cells() -> Cells:
+    """The cells of a policy that has none."""
+    none = np.empty(0)
+    return Cells((), none, np.empty(0, np.int32), none, none, none, np.empty(0, np.bool_))
+
+
+@dataclass(frozen=True, eq=False)
 class Columns:
     """All that an engine returns.
 
@@ -150,6 +197,7 @@ class Columns:
         instances: every instance there was.
         starts: the start-ups that calls of the trace caused.
         allocations: what was held.
+        cells: the generic cells.
     """
 
     requests: Requests
@@ -158,3 +206,4 @@ class Columns:
     instances: Instances
     starts: Starts
     allocations: Allocations
+    cells: Cells

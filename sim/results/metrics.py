@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.results.columns import COLD, FAILED, NOT_STARTED, QUEUED, REJECTED, TIMED_OUT, WARM, Columns, FloatArray
+from sim.results.columns import (
+    COLD,
+    FAILED,
+    NOT_STARTED,
+    QUEUED,
+    REJECTED,
+    TIMED_OUT,
+    WARM,
+    Cells,
+    Columns,
+    FloatArray,
+)
 from sim.results.pricing import PriceBook, ProviderPrice
 
 MB_PER_GB: Final = 1024.0
@@ -100,6 +111,17 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
     }
 
 
+def cell_time_s(cells: Cells, span: Span) -> dict[str, FloatArray]:
+    """Seconds that each generic cell spends starting and ready inside the span: float64[c] each."""
+    starting_s = span.overlap_s(cells.created_s, cells.ready_s)
+    return {
+        "starting": starting_s,
+        "unawaited_start": starting_s,
+        "busy": np.zeros(starting_s.size),
+        "idle": span.overlap_s(cells.ready_s, cells.ended_s),
+    }
+
+
 _busy_since_s, _end_s = attrgetter("busy_since_s"), attrgetter("end_s")
 _idle_since_s, _start_s = attrgetter("idle_since_s"), attrgetter("start_s")
 
@@ -142,10 +164,11 @@ def charges_usd(
 def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: ProviderPrice) -> pd.Series:
     """The run in one line: every metric of ``docs/metrics.md`` by name, float64."""
     calls, cold, started = (float(table[c].sum()) for c in ("calls", "cold", "started"))
-    gb = table["memory_mb"].to_numpy() / MB_PER_GB
-    seconds = {state: table[f"{state}_s"].to_numpy() for state in ("starting", "unawaited_start", "busy", "idle")}
-    gb_s = {state: float((s * gb).sum()) for state, s in seconds.items()}
-    mean = {state: _ratio(float(s.sum()), span.length_s) for state, s in seconds.items()}
+    gb, cell_gb = (mb / MB_PER_GB for mb in (table["memory_mb"].to_numpy(), columns.cells.memory_mb))
+    cell_s = cell_time_s(columns.cells, span)
+    seconds = {state: (table[f"{state}_s"].to_numpy(), of_cells) for state, of_cells in cell_s.items()}
+    gb_s = {state: float((s * gb).sum()) + float((c * cell_gb).sum()) for state, (s, c) in seconds.items()}
+    mean = {state: _ratio(float(s.sum()) + float(c.sum()), span.length_s) for state, (s, c) in seconds.items()}
     user_usd = float(table["user_cost_usd"].sum())
     provider_usd = (gb_s["starting"] + gb_s["busy"] + gb_s["idle"]) * provider.usd_per_gb_s
     values: dict[str, Any] = {
@@ -169,6 +192,7 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "mean_idle_instances": mean["idle"],
         "pings": float(np.count_nonzero(columns.pings.arrival_s >= span.start_s)),
         "instance_starts": table["starts"].sum(),
+        "stem_cell_starts": cells_taken(columns.cells, span),
         "downloaded_gb": downloaded_mb(columns, span) / MB_PER_GB,
         "user_cost_usd": user_usd,
         "user_cost_per_million_usd": _ratio(user_usd * 1e6, calls),
@@ -176,6 +200,12 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "provider_cost_per_million_usd": _ratio(provider_usd * 1e6, calls),
     }
     return pd.Series(values, dtype=np.float64)
+
+
+def cells_taken(cells: Cells, span: Span) -> float:
+    """How many generic cells were taken inside the span."""
+    ended_s = cells.ended_s[cells.taken]
+    return float(np.count_nonzero((ended_s >= span.start_s) & (ended_s <= span.end_s)))
 
 
 def downloaded_mb(columns: Columns, span: Span) -> float:

@@ -90,7 +90,7 @@ class PriceBook:
         """
         _refuse_negative(execution_s=execution_s, start_up_s=start_up_s, memory_mb=memory_mb)
         time_s = execution_s + start_up_s if self.bills_start_up else execution_s
-        billed_s = np.maximum(self.minimum_s, _rounded_up(time_s, self.granularity_s))
+        billed_s = np.maximum(self.minimum_s, rounded_up(time_s, self.granularity_s))
         gb = self.billed_memory_mb(memory_mb) / MB_PER_GB
         vcpu = np.maximum(self.vcpu_minimum, self.vcpu_per_gb * gb)
         return (
@@ -102,7 +102,7 @@ class PriceBook:
     def charge_provisioned_usd(self, execution_s: FloatArray, memory_mb: FloatArray) -> FloatArray:
         """What each call on a provisioned instance costs, float64[n] USD: its duration at the provisioned rate."""
         _refuse_negative(execution_s=execution_s, memory_mb=memory_mb)
-        billed_s = np.maximum(self.minimum_s, _rounded_up(execution_s, self.granularity_s))
+        billed_s = np.maximum(self.minimum_s, rounded_up(execution_s, self.granularity_s))
         gb = self.billed_memory_mb(memory_mb) / MB_PER_GB
         return billed_s * gb * self.provisioned_duration_usd_per_gb_s + self.usd_per_million_requests / 1e6
 
@@ -112,7 +112,7 @@ class PriceBook:
 
     def billed_memory_mb(self, memory_mb: FloatArray) -> FloatArray:
         """The size that a function of `memory_mb` is billed as, float64[n]."""
-        return np.clip(_rounded_up(memory_mb, self.memory_step_mb), self.memory_minimum_mb, self.memory_maximum_mb)
+        return np.clip(rounded_up(memory_mb, self.memory_step_mb), self.memory_minimum_mb, self.memory_maximum_mb)
 
     def billed_start_up_s(self, phases: Sequence[str], phase_s: FloatArray) -> FloatArray:
         """The part of start-ups that is billed.
@@ -165,7 +165,7 @@ class ProviderPrice:
         return self.node_usd_per_hour / 3600.0 / self.node_gb / self.utilisation
 
 
-def _rounded_up(amount: FloatArray, step: float) -> FloatArray:
+def rounded_up(amount: FloatArray, step: float) -> FloatArray:
     """Amounts rounded up to whole steps, `STEP_TOLERANCE` forgiven; as they are if the step is 0."""
     if step == 0:
         return amount

@@ -21,6 +21,7 @@ class Result:
         instances: a row an instance in order of creation; None if the run did not record.
         starts: a row a cold start with the seconds of each phase; None if the run did not record.
         about: policy, engine, seed, replication and measured span.
+        stem_cells: a row a generic cell in order of creation; None if the run did not record.
     """
 
     summary: pd.Series
@@ -29,6 +30,7 @@ class Result:
     instances: pd.DataFrame | None
     starts: pd.DataFrame | None
     about: Mapping[str, Any]
+    stem_cells: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         s = self.summary

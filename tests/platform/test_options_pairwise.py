@@ -34,6 +34,7 @@ from sim.policies import (
     ProvisionedFloor,
     Scheduled,
     SkiRental,
+    StemCells,
 )
 from sim.results import metrics
 from sim.results.columns import (
@@ -75,6 +76,7 @@ OPTIONS = {
         PingWarmer(period_s=5.0, window_s=4.0, ping_s=0.1, pings=2),
         ProvisionedFloor(1, window_s=2.0),
         Scheduled(steps=((0.0, 1), (10.0, 2), (20.0, 0)), period_s=30.0, window_s=2.0),
+        StemCells(window_s=2.0, ttl_s=3.0, check_s=5.0),
     ),
 }  # no policy that keeps for ever: with a cap in all, other units' calls would never get room
 Case = dict[str, object]
@@ -288,6 +290,11 @@ def check_memory_time(ran: Ran, from_s: float) -> None:
         gb_s["starting"] += own_gb * inside_s(life["created_s"], started_s)
         gb_s["unawaited"] += own_gb * (not life["awaited"]) * inside_s(life["created_s"], started_s)
         gb_s["busy"] += own_gb * sum(inside_s(*period) for period in busy_periods(calls))
+    for cell in ran.columns.cells.frame().to_dict("records"):
+        starting = cell["memory_mb"] / 1024 * inside_s(cell["created_s"], cell["ready_s"])
+        gb_s["life"] += cell["memory_mb"] / 1024 * inside_s(cell["created_s"], cell["ended_s"])
+        gb_s["starting"] += starting
+        gb_s["unawaited"] += starting
     close = {"rel": 1e-9, "abs": 1e-9}
     assert summary["starting_gb_s"] == pytest.approx(gb_s["starting"], **close)
     assert summary["busy_gb_s"] == pytest.approx(gb_s["busy"], **close)

@@ -17,6 +17,7 @@ from sim.policies import (
     ProvisionedFloor,
     Scheduled,
     SkiRental,
+    StemCells,
 )
 
 TEN = calls(*[(a, 10.0) for a in (0.0, 5.0, 100.0, 700.0, 1400.0, 2000.0, 2700.0, 9000.0, 9005.0, 30000.0)])
@@ -40,6 +41,7 @@ GOLDEN = (
     (ProvisionedFloor(1, window_s=600), "P C W W W W W W C W"),
     (PingWarmer(period_s=300, window_s=600), "C W W W W W W W W W"),  # pings beside busy instances start others
     (Scheduled(((0.0, 0), (1000.0, 1), (8000.0, 0))), "C C W W P W W C C C"),
+    (StemCells(), "C C W W C W C C C C"),  # cells make starts shorter, and these take no time; test_stem_cells has more
     (FunctionIdleWindow(window_s=640, surplus_window_s=1300), "C C W W C W C C C C"),
 )
 

@@ -51,7 +51,9 @@ def test_the_columns_of_calls_instances_and_starts_are_what_the_docs_define(resu
     assert result.invocations is not None
     assert result.instances is not None
     assert result.starts is not None
-    columns = {*result.invocations.columns, *result.instances.columns, *result.starts.columns}
+    assert result.stem_cells is not None
+    frames = (result.invocations, result.instances, result.starts, result.stem_cells)
+    columns = {name for frame in frames for name in frame.columns}
     assert defined("Per call, per instance, per start") - {"<phase>_s"} == columns
 
 

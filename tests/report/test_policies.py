@@ -14,6 +14,7 @@ from sim.policies import (
     NoKeepAlive,
     ProvisionedFloor,
     SkiRental,
+    StemCells,
 )
 from sim.report.policies import attributes, citation, policy_details, policy_parameters, policy_table, role
 
@@ -59,6 +60,7 @@ def test_the_source_is_the_first_work_that_is_cited() -> None:
 def test_the_role_says_what_else_a_policy_does() -> None:
     assert role(FixedWindow) == "keep-alive"
     assert role(ProvisionedFloor) == "keep-alive + provisioned instances"
+    assert role(StemCells) == "keep-alive + generic pools"
 
 
 def test_the_table_has_a_row_for_each() -> None:

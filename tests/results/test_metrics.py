@@ -82,6 +82,7 @@ BY_HAND = {
     "mean_idle_instances": (10 + 3) / 13,
     "pings": 0,
     "instance_starts": 2,  # at 12 and 14
+    "stem_cell_starts": 0,
     "downloaded_gb": 2 * 256 / 1024,  # g's package twice; f's before the span
     # f 1: 2 s x 1 GB + 1 = 3; g 2: (1 + 4) s x 0.5 GB + 1 = 3.5; g 3: (1 + 1) s x 0.5 GB + 1 = 2.
     "user_cost_usd": 8.5,
@@ -182,7 +183,7 @@ def test_the_part_of_an_interval_inside_the_span() -> None:
 RATES = [name for name in BY_HAND if name not in (
     "invocations", "cold_starts", "warm", "prewarmed", "queued", "rejected", "timed_out", "failed", "busy_gb_s",
     "idle_gb_s", "starting_gb_s", "wasted_gb_s", "mean_instances", "mean_busy_instances", "mean_idle_instances",
-    "pings", "instance_starts", "downloaded_gb", "user_cost_usd", "provider_cost_usd"
+    "pings", "instance_starts", "stem_cell_starts", "downloaded_gb", "user_cost_usd", "provider_cost_usd"
 )]  # fmt: skip
 MEANS = ["mean_instances", "mean_busy_instances", "mean_idle_instances"]
 

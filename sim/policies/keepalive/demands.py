@@ -1,4 +1,4 @@
-"""What a policy may ask of a platform besides windows: instances that are always there, and calls of its own."""
+"""What a policy may ask of a platform besides windows: instances always there, generic ones, calls of its own."""
 
 from __future__ import annotations
 
@@ -66,6 +66,41 @@ class Pings:
         if not 0 <= self.ping_s < inf:
             raise ConfigError(f"ping_s must be a finite number of seconds >= 0, not {self.ping_s!r}")
         _require_whole("pings", self.at_once, least=1)
+
+
+@dataclass(frozen=True)
+class GenericPools:
+    """Cells kept ready: sandboxes with a runtime that belong to no function yet, in a pool for each class of functions.
+
+    A class is a runtime and a memory. The fields are those of `sim.policies.StemCells`, which says what they mean.
+    """
+
+    initial_count: int
+    min_count: int
+    max_count: int
+    ttl_s: float
+    threshold: int
+    increment: int
+    check_s: float
+    memory_step_mb: float
+    generic_phases: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _require_whole("initial_count", self.initial_count, least=0)
+        _require_whole("min_count", self.min_count, least=0)
+        _require_whole("max_count", self.max_count, least=self.min_count)
+        _require_whole("threshold", self.threshold, least=1)
+        _require_whole("increment", self.increment, least=0)
+        if not self.ttl_s >= 0:
+            raise ConfigError(f"ttl_s must be a number of seconds >= 0, not {self.ttl_s!r}")
+        if not self.check_s > 0:
+            raise ConfigError(f"check_s must be a number of seconds > 0, not {self.check_s!r}")
+        if not 0 <= self.memory_step_mb < inf:
+            raise ConfigError(f"memory_step_mb must be a finite number of MB >= 0, not {self.memory_step_mb!r}")
+
+    def wanted(self, cold_starts: int) -> int:
+        """How many cells of a class there are to be after a check, given its cold starts since the last one."""
+        return min(max(cold_starts // self.threshold * self.increment, self.min_count), self.max_count)
 
 
 def _require_whole(name: str, value: object, *, least: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.core.errors import ConfigError, PolicyError
-from sim.policies.keepalive.demands import Floor, Pings
+from sim.policies.keepalive.demands import Floor, GenericPools, Pings
 from sim.policies.keepalive.rule import Rule
 from sim.workload.trace import Trace
 
@@ -41,6 +41,10 @@ class KeepAlive:
 
     def floor(self) -> Floor | None:
         """Instances that every unit is to have at least; None: none."""
+        return None
+
+    def generic_pools(self) -> GenericPools | None:
+        """Cells that belong to no function, from which any of a class may start; None: none."""
         return None
 
     def calls(self) -> Pings | None:
