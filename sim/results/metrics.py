@@ -158,6 +158,7 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "rejected": table["rejected"].sum(),
         "timed_out": table["timed_out"].sum(),
         "failed": table["failed"].sum(),
+        "stale_hops": stale_hops(columns, span),
         **cold_shares(table),
         **latencies(columns, span),
         "busy_gb_s": gb_s["busy"],
@@ -176,6 +177,12 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "provider_cost_per_million_usd": _ratio(provider_usd * 1e6, calls),
     }
     return pd.Series(values, dtype=np.float64)
+
+
+def stale_hops(columns: Columns, span: Span) -> float:
+    """How often counted calls were sent where no slot was free."""
+    requests = columns.requests
+    return 0.0 if requests.hops is None else float(requests.hops[requests.arrival_s >= span.start_s].sum())
 
 
 def downloaded_mb(columns: Columns, span: Span) -> float:
