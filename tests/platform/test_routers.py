@@ -264,7 +264,7 @@ def test_routers_that_know_everything_at_once_are_one_router(
 def split(trace: sim.Trace, seed: int, routers: int) -> sim.Trace:
     """The trace whose functions are called through one router each: thinning by the same draws."""
     function = trace.function * routers + routers_of(trace, seed, routers)
-    return replace(trace, function=function.astype(np.int32), functions=function_table(3 * routers))
+    return replace(trace, function=function.astype(np.int32), functions=function_table(len(trace.functions) * routers))
 
 
 @settings(max_examples=300)
@@ -332,3 +332,33 @@ def test_nothing_is_lost(
         on = started & (unit[requests.function] == f) & (requests.instance == instance)
         steps = sorted([(t, 1) for t in requests.start_s[on]] + [(t, -1) for t in requests.end_s[on]])
         assert max(np.cumsum([step for _, step in sorted(steps)])) <= many.concurrency
+
+
+# Real traffic
+
+
+@pytest.fixture(scope="module")
+def azure(shared: Path) -> sim.Trace:
+    folder = shared / "traces" / "azure2019_100f_8h"
+    return sim.load_trace(folder, format="azure2019", arrivals="even", durations="mean")
+
+
+@pytest.mark.xdist_group("azure2019")
+def test_real_calls_through_eight_routers_that_know_everything_are_served_as_by_one(azure: sim.Trace) -> None:
+    one = Platform(start_s=0.25, max_instances=1e9)
+    many = Platform(start_s=0.25, routers=8, route_cache_size=1e9)
+    ours, theirs = (reference.run(azure, FixedWindow(600.0), p, horizon_s=azure.horizon_s) for p in (many, one))
+    same(ours, theirs)
+
+
+@pytest.mark.xdist_group("azure2019")
+def test_real_fleets_that_never_hear_of_each_other_are_those_of_functions_of_their_own(azure: sim.Trace) -> None:
+    apart = Platform(start_s=0.25, routers=2, route_delay_s=inf, hop_s=0.0)
+    ours = reference.run(azure, FixedWindow(600.0), apart, horizon_s=azure.horizon_s, seed=1)
+    theirs = reference.run(
+        split(azure, 1, 2), FixedWindow(600.0), Platform(start_s=0.25, max_instances=1e9), horizon_s=azure.horizon_s
+    )
+    same(ours, theirs)
+    assert (
+        np.count_nonzero(ours.requests.start_kind == START_KINDS.index("cold")) > 559
+    )  # one router's: docs/platforms.md
