@@ -7,38 +7,64 @@ recently idle first keeps the pool small, the least recently idle first keeps ev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from sim.core.random import uniform
-from sim.platform.slots import Slot
+
+if TYPE_CHECKING:
+    from sim.platform.slots import SlottedInstance
+
+
+class Choosable(Protocol):
+    """A free slot, or what a router knows of one (see `Slot`)."""
+
+    row: int
+    end_s: float
+    instance: SlottedInstance
+
+
+S = TypeVar("S", bound=Choosable)
 
 
 class Choice(ABC):
     """An order of free slots, and which end of it comes first."""
 
     @abstractmethod
-    def key(self, slot: Slot) -> Any:
+    def key(self, slot: Choosable) -> Any:
         """What the slots are ordered by, ascending."""
 
     @abstractmethod
-    def take(self, free: list[Slot], function: int, k: int) -> Slot:
+    def take(self, free: list[S], function: int, k: int) -> S:
         """Remove and return the slot for the k-th call of a function; `free` is not empty."""
 
-    def put(self, free: list[Slot], slot: Slot) -> None:
+    def put(self, free: list[S], slot: S) -> None:
         """Insert a slot that has become free."""
         insort(free, slot, key=self.key)
 
+    def drop(self, free: list[S], slot: S) -> bool:
+        """Remove a slot, if it is there."""
+        key = self.key(slot)
+        i = bisect_left(free, key, key=self.key)
+        while i < len(free) and free[i] is not slot:
+            if self.key(free[i]) != key:
+                return False
+            i += 1
+        if i == len(free):
+            return False
+        del free[i]
+        return True
+
 
 class _ByUse(Choice):
-    def key(self, slot: Slot) -> tuple[float, int]:
+    def key(self, slot: Choosable) -> tuple[float, int]:
         return slot.end_s, slot.row
 
 
 class _ByCreation(Choice):
-    def key(self, slot: Slot) -> tuple[float, int, float, int]:
+    def key(self, slot: Choosable) -> tuple[float, int, float, int]:
         instance = slot.instance
         return instance.created_s, instance.number, slot.end_s, slot.row
 
@@ -46,7 +72,7 @@ class _ByCreation(Choice):
 class MostRecentlyIdle(_ByUse):
     """The slot whose last call ended last; of two, that of the later row."""
 
-    def take(self, free: list[Slot], function: int, k: int) -> Slot:
+    def take(self, free: list[S], function: int, k: int) -> S:
         """The last."""
         return free.pop()
 
@@ -54,7 +80,7 @@ class MostRecentlyIdle(_ByUse):
 class LeastRecentlyIdle(_ByUse):
     """The slot whose last call ended first."""
 
-    def take(self, free: list[Slot], function: int, k: int) -> Slot:
+    def take(self, free: list[S], function: int, k: int) -> S:
         """The first."""
         return free.pop(0)
 
@@ -62,7 +88,7 @@ class LeastRecentlyIdle(_ByUse):
 class NewestCreated(_ByCreation):
     """A slot of the instance created last (SimFaaS's rule)."""
 
-    def take(self, free: list[Slot], function: int, k: int) -> Slot:
+    def take(self, free: list[S], function: int, k: int) -> S:
         """The last."""
         return free.pop()
 
@@ -70,7 +96,7 @@ class NewestCreated(_ByCreation):
 class OldestCreated(_ByCreation):
     """A slot of the instance created first."""
 
-    def take(self, free: list[Slot], function: int, k: int) -> Slot:
+    def take(self, free: list[S], function: int, k: int) -> S:
         """The first."""
         return free.pop(0)
 
@@ -81,7 +107,7 @@ class RandomChoice(_ByUse):
     def __init__(self, streams: list[int]) -> None:
         self._streams = streams
 
-    def take(self, free: list[Slot], function: int, k: int) -> Slot:
+    def take(self, free: list[S], function: int, k: int) -> S:
         """One at random."""
         return free.pop(int(uniform(self._streams[function], k) * len(free)))
 

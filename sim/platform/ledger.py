@@ -27,12 +27,13 @@ from sim.workload.trace import Trace
 class Ledger:
     """Columns filled in while the platform runs: a row a call up to the horizon, a line an instance."""
 
-    def __init__(self, rows: int, *, pings: int = 0, busy_periods: bool = False) -> None:
+    def __init__(self, rows: int, *, pings: int = 0, busy_periods: bool = False, hops: bool = False) -> None:
         """Columns for calls, and for pings after them.
 
         Args:
             rows: the number of calls.
             pings: the number of pings.
+            hops: count them: there are several routers.
             busy_periods: note where busy periods begin; without, each call is one (one request an instance).
         """
         self._calls = rows
@@ -42,6 +43,8 @@ class Ledger:
         self.busy_since_s = array("d", [nan]) * rows if busy_periods else self.start_s
         self.idle_since_s = array("d", [nan]) * rows
         self.instance = array("q", [NO_INSTANCE]) * rows
+        self.hops = array("i", [0]) * (rows if hops else 0)
+        self._counts_hops = hops
         self.start_kind = bytearray(rows)
         self.outcome = bytearray(rows)
         self.prewarmed = array("q")
@@ -140,6 +143,7 @@ class Ledger:
             idle_since_s=np.frombuffer(self.idle_since_s)[rows],
             prewarmed=self._among(self.prewarmed, rows),
             on_provisioned=self._among(self.on_provisioned, rows),
+            hops=np.frombuffer(self.hops, np.int32)[rows] if self._counts_hops else None,
         )
 
     @staticmethod

@@ -17,19 +17,22 @@ from sim.platform.activator import Activator, PoolMaker
 from sim.platform.binding import BINDINGS
 from sim.platform.calendar import Calendar
 from sim.platform.capacity import Capacity
-from sim.platform.choice import CHOICES
+from sim.platform.choice import CHOICES, Choice
 from sim.platform.code_store import CodeStore
 from sim.platform.expiry import ExpiryTimer
+from sim.platform.free_slots import FreeSlots
 from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
 from sim.platform.ledger import Ledger
 from sim.platform.lifetime import Lifetimes
+from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
 from sim.platform.provisioner import Provisioner
 from sim.platform.registry import Registry
-from sim.platform.route_cache import RouteCache
-from sim.platform.router import PoolRouter, Router, Routes
+from sim.platform.route_cache import LearntRoutes, RouteCache
+from sim.platform.router import PoolRouter, PoolRoutes, Router, Routes
+from sim.platform.routers import ManyRouters
 from sim.platform.slotted_pool import Rules, SlottedPool
 from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
@@ -82,7 +85,8 @@ class LivePlatform:
         plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
         self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
-        self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain)
+        many = not platform.routes_are_true
+        self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain, hops=many)
         code_store = CodeStore()
         self._registry = Registry(deployed, code_store)
         model = platform.start_model
@@ -121,10 +125,13 @@ class LivePlatform:
         activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
         return Router(cache, activator), activator
 
-    def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRouter, list[SlottedPool]]:
+    def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRoutes, list[SlottedPool]]:
         platform = self._platform
+        choice = CHOICES[platform.instance_choice](self._streams("instance_choice"))
+        told = None if platform.routes_are_true else self._news(choice)
         rules = Rules(
-            choice=CHOICES[platform.instance_choice](self._streams("instance_choice")),
+            choice=choice,
+            free_slots=(lambda _: FreeSlots(choice)) if told is None else told.slots_of,
             binding=BINDINGS[platform.binding],
             capacity=Capacity(platform.max_instances_per_unit, platform.max_instances, platform.queue_limit),
             max_wait_s=platform.max_wait_s,
@@ -141,7 +148,20 @@ class LivePlatform:
                     concurrency=concurrency[function],
                 )  # fmt: skip
         self._appoint(list(pools.values()), keep_alive, rule)
-        return PoolRouter([pools[unit] for unit in units]), list(pools.values())
+        of_functions = [pools[unit] for unit in units]
+        router = PoolRouter(of_functions) if told is None else self._many_routers(told, of_functions)
+        return router, list(pools.values())
+
+    def _news(self, choice: Choice) -> News:
+        platform, functions = self._platform, len(self._trace.functions)
+        caches = [LearntRoutes(choice, functions, r, platform.route_cache_size) for r in range(platform.routers)]
+        return news(caches, choice, len(self._ledger.hops), self.calendar, platform.route_delay_s)
+
+    def _many_routers(self, told: News, pools: list[SlottedPool]) -> ManyRouters:
+        return ManyRouters(
+            self.calendar, self._ledger, told, pools, streams=self._streams("router"),
+            ping_streams=self._streams("router.ping"), hop_s=self._platform.hop_s,
+        )  # fmt: skip
 
     def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
         """Give each pool what applies the policy to it."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sim.core.time import ARRIVAL
 from sim.platform.calendar import Calendar, Recurring
-from sim.platform.router import PoolRouter
+from sim.platform.router import PoolRoutes
 from sim.policies.keepalive.demands import Pings
 
 PingCalls: TypeAlias = tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]
@@ -29,7 +29,7 @@ def ping_calls(pings: Pings, functions: int, horizon_s: float) -> PingCalls:
 class Pinger(Recurring):
     """One event that is every ping in turn; pings come after the arrivals of the same instant."""
 
-    def __init__(self, calendar: Calendar, router: PoolRouter, calls: PingCalls, ping_s: float, rows: int) -> None:
+    def __init__(self, calendar: Calendar, router: PoolRoutes, calls: PingCalls, ping_s: float, rows: int) -> None:
         super().__init__(calendar)
         self.handlers = [self._ping]
         self._queue = calendar.queue

@@ -46,6 +46,10 @@ class Platform:
         max_instances_per_unit: how many instances a function (with isolation by app: an app) may have.
         max_instances: how many there may be in all.
         queue_limit: how many calls of a unit may wait for room where these are reached; others are rejected. 0: all.
+        routers: how many there are; each call goes to one at random.
+        route_cache_size: how many free slots a router remembers, of all functions.
+        route_delay_s: how long it takes until a router knows what did not pass through it (infinity: for ever).
+        hop_s: what a call loses where its router sent it to a slot that is not free.
     """
 
     start: StartModel | None = None
@@ -62,6 +66,10 @@ class Platform:
     max_instances_per_unit: float = inf
     max_instances: float = inf
     queue_limit: float = 0
+    routers: int = 1
+    route_cache_size: float = inf
+    route_delay_s: float = 0.0
+    hop_s: float = 0.001
 
     def __post_init__(self) -> None:
         self._check_start()
@@ -86,13 +94,16 @@ class Platform:
         for name in ("max_instances_per_unit", "max_instances"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
-        for name in ("prewarm_lead_s", "max_wait_s", "queue_limit"):
+        for name in ("prewarm_lead_s", "max_wait_s", "queue_limit", "route_delay_s"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
         if self.concurrency is not None and not self.concurrency >= 1:
             raise ConfigError(f"concurrency must be 1 or more, not {self.concurrency!r}")
-        if not self.start_attempts >= 1:
-            raise ConfigError(f"start_attempts must be 1 or more, not {self.start_attempts!r}")
+        for name in ("start_attempts", "routers", "route_cache_size"):
+            if not getattr(self, name) >= 1:
+                raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)!r}")
+        if not 0 <= self.hop_s < inf:
+            raise ConfigError(f"hop_s must be a number >= 0, not {self.hop_s!r}")
 
     @property
     def start_model(self) -> StartModel:
@@ -111,10 +122,16 @@ class Platform:
             )
         return table if self.concurrency is None else table.assign(concurrency=self.concurrency)
 
+    @property
+    def routes_are_true(self) -> bool:
+        """Whether there is one router, which knows of every free slot at once."""
+        return self.routers == 1 and self.route_cache_size == inf and not self.route_delay_s
+
     def is_plain(self, deployed: pd.DataFrame) -> bool:
         """Whether a warm call is served by the short way: no queue, no order but the most recent, one slot."""
         return (
             self.isolation == "function"
+            and self.routes_are_true
             and self.instance_choice == "most_recently_idle"
             and self.binding == "early"
             and not isinstance(self.max_lifetime_s, Distribution)

@@ -16,6 +16,13 @@ class Routes(Protocol):
         """Serve the call `row`, which arrives now."""
 
 
+class PoolRoutes(Routes, Protocol):
+    """What the pinger hands pings to as well."""
+
+    def ping(self, function: int, row: int, now_s: float, ping_s: float) -> None:
+        """Serve a ping, which comes now."""
+
+
 class Router:
     """One router in front of all functions; it takes the most recently idle instance."""
 

@@ -20,7 +20,10 @@ class Slot(Recurring):
     Attributes:
         row: the call it serves, or served last; its instance's number before the first.
         end_s: when that call ends; when the instance became ready, before the first.
+        heard: of several routers, the number of the latest fact about it that each has heard (see `Fact`).
     """
+
+    heard: list[int] | None = None
 
     def __init__(self, calendar: Calendar, instance: SlottedInstance, pool: SlottedPool) -> None:
         super().__init__(calendar)

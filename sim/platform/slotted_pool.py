@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappush
 from math import inf
@@ -12,6 +13,7 @@ from sim.core.errors import ConfigError
 from sim.core.time import COMPLETION, EXPIRY, READY
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.expiry import ExpiryTimer
+from sim.platform.free_slots import FreeSlots
 from sim.platform.instance import BUSY
 from sim.platform.keeper import ConstantKeeper, Keeper
 from sim.platform.ledger import Ledger
@@ -32,11 +34,13 @@ class Rules:
     """What all pools of a platform share.
 
     Attributes:
+        free_slots: makes the free slots of the unit whose first function is given.
         max_wait_s: how long a call waits before it gives up.
         lifetimes: how long instances may live.
     """
 
     choice: Choice
+    free_slots: Callable[[int], FreeSlots]
     binding: Binding
     capacity: Capacity
     max_wait_s: float
@@ -67,7 +71,9 @@ class SlottedPool:
         function: int,
         concurrency: int,
     ) -> None:
-        self.free: list[Slot] = []
+        free_slots = rules.free_slots(function)
+        self.free = free_slots.slots
+        self._offer, self._withdraw = free_slots.offer, free_slots.withdraw
         self.queue: OrderedDict[int, WaitingCall] = OrderedDict()  # a dict whose first go has to look for its first
         self.live = self.unmet = self.starting_slots = 0
         self.binding = rules.binding
@@ -87,20 +93,26 @@ class SlottedPool:
         """Serve call `row`, the k-th (from 0) of its function, or let it wait."""
         self.keeper.arrived(now_s)
         if self.free:
-            self._serve(self._rules.choice.take(self.free, function, k), row, now_s, service_s, WARM)
+            self.serve(self._rules.choice.take(self.free, function, k), row, now_s, service_s, WARM)
         else:
-            self._wait(WaitingCall(self._calendar, function, k, row, service_s), now_s)
+            self.wait(WaitingCall(self._calendar, function, k, row, service_s), now_s)
 
     def ping(self, function: int, k: int, row: int, now_s: float, ping_s: float) -> None:
         """Serve a ping like a call; nothing is learnt from it, and its start is one that nobody asked for."""
         if self.free:
-            self._serve(self._rules.choice.take(self.free, function, k), row, now_s, ping_s, WARM)
+            self.serve(self._rules.choice.take(self.free, function, k), row, now_s, ping_s, WARM)
         else:
-            self._wait(WaitingCall(self._calendar, function, k, row, ping_s, is_ping=True), now_s)
+            self.wait(WaitingCall(self._calendar, function, k, row, ping_s, is_ping=True), now_s)
 
-    def _wait(self, call: WaitingCall, now_s: float) -> None:
+    def wait(self, call: WaitingCall, now_s: float) -> None:
+        """A call comes that has no slot."""
         self.binding.miss(self, call)
-        if not call.over and self._rules.max_wait_s < inf:
+        if not call.over:
+            self.limit_wait(call, now_s)
+
+    def limit_wait(self, call: WaitingCall, now_s: float) -> None:
+        """The patience of a call begins."""
+        if self._rules.max_wait_s < inf:
             call.callbacks = [self._give_up]
             heappush(self._calendar.queue, (now_s + self._rules.max_wait_s, COMPLETION, call.row, call))
 
@@ -205,12 +217,12 @@ class SlottedPool:
             self._idle(instance, now_s, self._used_until_s(instance, row, now_s))
             if retired:  # whatever is free of it was withdrawn; a call that comes at this very instant may have it all
                 self._withdraw(instance)
-                self._offer(instance.slots)
+                self._offer(instance.slots, row)
                 self._retire_at(instance, now_s)
             else:
-                self._offer([slot])
+                self._offer([slot], row)
         elif not retired:
-            self._offer([slot])
+            self._offer([slot], row)
 
     def ready(self, instance: SlottedInstance) -> None:
         """A start-up is over."""
@@ -228,7 +240,7 @@ class SlottedPool:
         if not instance.running:
             self._idle(instance, now_s, self._unused_until_s(instance, now_s))
         if unused:
-            self._offer(unused)
+            self._offer(unused, instance.number)
         if instance.retire_s < inf:
             self._retire_at(instance, max(instance.retire_s, now_s))
 
@@ -271,7 +283,7 @@ class SlottedPool:
         instance = slot.instance
         kind = COLD if instance.by_call and not instance.served else QUEUED
         self._settle(call)
-        self._serve(slot, call.row, now_s, call.service_s, kind)
+        self.serve(slot, call.row, now_s, call.service_s, kind)
 
     def _settle(self, call: WaitingCall) -> None:
         """`call` waits no longer."""
@@ -295,7 +307,8 @@ class SlottedPool:
         self._ledger.outcome[call.row] = outcome
         self.keeper.ended(self._calendar._now)
 
-    def _serve(self, slot: Slot, row: int, now_s: float, service_s: float, kind: int) -> None:
+    def serve(self, slot: Slot, row: int, now_s: float, service_s: float, kind: int) -> None:
+        """A call starts on a slot that is no longer free."""
         instance = slot.instance
         if kind == WARM and not instance.served and not instance.by_call:
             self._ledger.prewarmed.append(row)
@@ -333,10 +346,6 @@ class SlottedPool:
         if expiry_s < instance.alarm_s:
             self._timer.watch(instance, expiry_s)
 
-    def _offer(self, slots: list[Slot]) -> None:
-        for slot in slots:
-            self._rules.choice.put(self.free, slot)
-
     def _retire_at(self, instance: SlottedInstance, at_s: float) -> None:
         if self._concurrency > 1:  # a single slot is not free while it is busy
             retirement = Recurring(self._calendar)
@@ -347,9 +356,6 @@ class SlottedPool:
         """The life of a busy instance is over: it ends with its last request and takes no other before."""
         if instance.state == BUSY:
             self._withdraw(instance)
-
-    def _withdraw(self, instance: SlottedInstance) -> None:
-        self.free[:] = [slot for slot in self.free if slot.instance is not instance]
 
     def reclaim(self, instance: SlottedInstance, now_s: float) -> None:
         """IDLE -> TERMINATED: the window or the life of an instance is over, unless its unit was used meanwhile."""

@@ -36,6 +36,7 @@ class Requests:
         idle_since_s: float64[n], where the call ended an idle period of its instance: that period's start; else NaN.
         prewarmed: int64[p], the rows of the calls that were the first of a prewarmed instance, and warm.
         on_provisioned: int64[q], the rows of the calls that ran on an instance held for them.
+        hops: int32[n], how often its router sent the call where no slot was free; None where there is one router.
     """
 
     function: npt.NDArray[np.int32]
@@ -49,9 +50,11 @@ class Requests:
     idle_since_s: FloatArray
     prewarmed: npt.NDArray[np.int64]
     on_provisioned: npt.NDArray[np.int64]
+    hops: npt.NDArray[np.int32] | None = None
 
     def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:
         """The public form: kinds and outcomes as categories, and whether each call counts."""
+        hops = {} if self.hops is None else {"hops": self.hops}
         return pd.DataFrame(
             {
                 "function": self.function,
@@ -62,6 +65,7 @@ class Requests:
                 "outcome": pd.Categorical.from_codes(self.outcome, pd.Index(OUTCOMES)),
                 "instance": self.instance,
                 "counted": counted,
+                **hops,
             },
             copy=False,
         )

@@ -181,6 +181,7 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "rejected": table["rejected"].sum(),
         "timed_out": table["timed_out"].sum(),
         "failed": table["failed"].sum(),
+        "stale_hops": stale_hops(columns, span),
         **cold_shares(table),
         **latencies(columns, span),
         "busy_gb_s": gb_s["busy"],
@@ -206,6 +207,12 @@ def cells_taken(cells: Cells, span: Span) -> float:
     """How many generic cells were taken inside the span."""
     ended_s = cells.ended_s[cells.taken]
     return float(np.count_nonzero((ended_s >= span.start_s) & (ended_s <= span.end_s)))
+
+
+def stale_hops(columns: Columns, span: Span) -> float:
+    """How often counted calls were sent where no slot was free."""
+    requests = columns.requests
+    return 0.0 if requests.hops is None else float(requests.hops[requests.arrival_s >= span.start_s].sum())
 
 
 def downloaded_mb(columns: Columns, span: Span) -> float:
