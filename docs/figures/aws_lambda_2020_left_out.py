@@ -31,10 +31,12 @@ LIVES_S = range(6900, 7301, 50)
 
 
 def usual(window_s: float, life_s: float) -> Model:
+    """The model of the literature."""
     return Model(FixedWindow(window_s), Platform(start_s=0.0, max_lifetime_s=life_s), as_seen=True)
 
 
 def ours(window_s: float, surplus_s: float, life_s: float) -> Model:
+    """A window for the function, one for surplus instances, one life."""
     return Model(FunctionIdleWindow(window_s, surplus_s), Platform(start_s=0.0, max_lifetime_s=life_s))
 
 
@@ -59,20 +61,26 @@ def left_out(wrong: IntArray, file: int) -> tuple[int, IntArray]:
 
 
 def main(folder: Path) -> None:
+    """Print the choices and what they are worth."""
     files = read_measurements(folder)
     for name, (family, grid) in GRIDS.items():
         wrong = wrong_flags(files, [family(*point) for point in grid])
         best = wrong[np.argmin(wrong.sum(axis=1))]
         total = 0
-        print(f"{name}: {len(grid)} points; the best on all four files together: {best.tolist()}, {best.sum()} wrong")
+        say(f"{name}: {len(grid)} points; the best on all files together: {best.tolist()}, {best.sum()} wrong")
         for i, file in enumerate(files):
             chosen, equals = left_out(wrong, i)
             total += wrong[chosen, i]
-            print(
+            say(
                 f"  without {file.rate:g}/s: {grid[chosen]}, wrong there {wrong[chosen, i]} of {file.is_cold.size - 1}"
                 f" ({equals.min()} to {equals.max()} for its {equals.size} equals)"
             )
-        print(f"  together {total} wrong\n")
+        say(f"  together {total} wrong")
+
+
+def say(line: str) -> None:
+    """Print."""
+    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

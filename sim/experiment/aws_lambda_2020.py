@@ -7,6 +7,7 @@ the cold flag of every call. They are not part of the project; ``docs/aws_lambda
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from pathlib import Path
@@ -22,11 +23,11 @@ from sim.engine.simulate import ENGINES
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.columns import COLD
-from sim.workload.readers.cells import Number, Whole
+from sim.workload.readers.cells import Kind, Number, Whole
 from sim.workload.readers.csv_columns import Block, read_blocks
 from sim.workload.trace import Trace
 
-COLUMNS: Final = {
+COLUMNS: Final[Mapping[str, Kind]] = {
     "arrival_s": Number("must be a finite number >= 0", least=0.0),
     "response_s": Number("must be a finite number >= 0", least=0.0),
     "is_cold": Whole("int32", 1),
@@ -48,14 +49,14 @@ class Measurement:
     """One file: the calls at one rate, in order of their arrival.
 
     Attributes:
-        file: where they come from.
+        file: where they come from; None if they were made up.
         rate: calls a second that the client meant to send, by the file's name.
         arrival_s: float64[n], seconds at which the client sent the calls.
         response_s: float64[n], seconds it waited for the answers.
         is_cold: bool[n], measured: the first call that an instance served.
     """
 
-    file: Path
+    file: Path | None
     rate: float
     arrival_s: FloatArray
     response_s: FloatArray

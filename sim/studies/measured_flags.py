@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sim.core.errors import ConfigError
+from sim.core.random import generator
 from sim.experiment.aws_lambda_2020 import Measurement, Model, as_trace, predict, read_measurements, score
 from sim.experiment.comparison import Setting, half_width, is_random
 from sim.report.cold_probability import cold_probability
@@ -19,6 +20,8 @@ from sim.studies.role import Findings, Study
 
 RANGE: Final = (0.025, 0.975)
 """Quantiles over replications that bound a model's range."""
+BETWEEN: Final = 17
+"""Rates that were not measured."""
 MEASURED: Final = ("measured_p_cold", "measured_low", "measured_high")
 SHARES: Final = ("agreement", "precision", "recall")
 
@@ -31,14 +34,19 @@ class MeasuredFlags(Study):
         path: the folder of the measurements, ``rate_<calls a second>.csv``.
         models: what predicts the flags, by name. One that draws something is replayed in every replication, and its
             row holds means; the others are replayed once.
+        between_calls: how many Poisson calls each model is shown at rates that were not measured, from half the lowest
+            to twice the highest; 0: none. They all take the median of the measured responses.
     """
 
     path: str
     models: Mapping[str, Model]
+    between_calls: int = 0
 
     def __post_init__(self) -> None:
         if not self.models:
             raise ConfigError("there is no model to judge")
+        if self.between_calls and self.between_calls < 2:
+            raise ConfigError(f"between_calls must be 0, or 2 or more, not {self.between_calls}")
 
     def run(self, setting: Setting, replications: int) -> Findings:
         """See `Study`; of the setting only engine and seed matter, and no call can be left out."""
@@ -50,9 +58,37 @@ class MeasuredFlags(Study):
             for file in files
             for name, model in self.models.items()
         ]
-        frame, notes = pd.DataFrame(rows), _notes(rows)
-        figures = {"cold_probability": cold_probability(frame, notes)}
-        return Findings(frame, _shown(frame), notes, figures, _inputs(self.path, files))
+        judged = pd.DataFrame(rows)
+        frame = pd.DataFrame([*rows, *self._between(files, setting)]).astype({"inside": "boolean"})
+        notes = _notes(judged)
+        if self.between_calls:
+            notes["between"] = f"between the measured rates: {self.between_calls:,} Poisson calls a rate and model"
+        below = {key: note for key, note in notes.items() if key != "measured"}  # which the figure's legend says
+        figures = {"cold_probability": cold_probability(frame, below)}
+        return Findings(frame, _shown(judged), notes, figures, _inputs(self.path, files))
+
+    def _between(self, files: list[Measurement], setting: Setting) -> list[dict[str, Any]]:
+        """A row for each model and rate that was not measured; the same calls for all, only faster or slower."""
+        if not self.between_calls:
+            return []
+        gaps = generator(setting.seed, 0, "study.gaps").standard_exponential(self.between_calls)
+        response_s = np.full(gaps.size, np.median(np.concatenate([file.response_s for file in files])))
+        calls = [
+            Measurement(None, float(rate), np.cumsum(gaps) / rate, response_s, np.zeros(gaps.size, np.bool_))
+            for rate in np.geomspace(files[0].rate / 2, files[-1].rate * 2, BETWEEN)
+        ]
+        return [{"rate": made.rate, "model": name, **_cold(made, model, setting)}
+                for made in calls for name, model in self.models.items()]  # fmt: skip
+
+
+def _cold(made: Measurement, model: Model, setting: Setting) -> dict[str, float]:
+    predicted = predict(made, model, engine=setting.engine, seed=setting.seed)[1:]
+    return {
+        "replications": 1,
+        "calls": predicted.size,
+        "predicted_cold": int(predicted.sum()),
+        "p_cold": float(predicted.mean()),
+    }
 
 
 def _judge(file: Measurement, model: Model, setting: Setting, replications: int) -> dict[str, Any]:
@@ -79,8 +115,7 @@ def _judge(file: Measurement, model: Model, setting: Setting, replications: int)
     }
 
 
-def _notes(rows: list[dict[str, Any]]) -> dict[str, str]:
-    table = pd.DataFrame(rows)
+def _notes(table: pd.DataFrame) -> dict[str, str]:
     calls = int(table.drop_duplicates("rate")["calls"].sum())
     wrong = table.groupby("model", sort=False)["wrong"].sum()
     most = int(table["replications"].max())
@@ -115,6 +150,11 @@ def _share(value: float) -> str:
 
 def _inputs(path: str, files: list[Measurement]) -> dict[str, Any]:
     about = {
-        m.file.name: {"calls": m.is_cold.size, "sha256": hashlib.sha256(m.file.read_bytes()).hexdigest()} for m in files
+        measured.file.name: {
+            "calls": measured.is_cold.size,
+            "sha256": hashlib.sha256(measured.file.read_bytes()).hexdigest(),
+        }
+        for measured in files
+        if measured.file is not None
     }
     return {"path": path, "files": about}
