@@ -250,6 +250,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
         if "Missing mandatory value" in str(error):
+            referred = re.search(r"while resolving interpolation: Missing mandatory value: (\S+)", str(error))
+            key = referred[1] if referred else key
             raise ConfigError(f"{key} must be given: {key}=...") from None
         raise ConfigError(f"{key}: {_tidy(str(error))}" if key else _tidy(str(error))) from None
 
