@@ -4,6 +4,8 @@ Every point of a grid is judged on every file by its number of wrong cold flags.
 on the other three is taken; of equals the middle one, ordered by window, surplus window and life. How the equals
 do on the file left out is printed too: the spread is what the choice among them is worth.
 
+It prints as well how many flags would be wrong by chance alone, if lives are drawn as the preset draws them.
+
 Usage: python docs/figures/aws_lambda_2020_left_out.py FOLDER, with the rate_*.csv in FOLDER. It takes some minutes.
 """
 
@@ -18,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sim import Platform
+from sim import Platform, load_platform
 from sim.experiment.aws_lambda_2020 import Measurement, Model, predict, read_measurements, score
 from sim.policies import FixedWindow, FunctionIdleWindow
 
@@ -28,6 +30,7 @@ IntArray = npt.NDArray[np.int64]
 WINDOWS_S = range(600, 701, 10)
 SURPLUS_S = range(700, 1501, 50)
 LIVES_S = range(6900, 7301, 50)
+REPLICATIONS = 500
 
 
 def usual(window_s: float, life_s: float) -> Model:
@@ -60,9 +63,19 @@ def left_out(wrong: IntArray, file: int) -> tuple[int, IntArray]:
     return int(equals[equals.size // 2]), wrong[equals, file]
 
 
+def by_chance(file: Measurement) -> list[float]:
+    """The 2.5 and 97.5 % quantiles of the wrong flags of `ours`, were the preset's drawn lives the truth."""
+    truth = Model(FunctionIdleWindow(), load_platform("aws_lambda_2020"))
+    foretold = predict(file, ours(640, 1300, 7150))
+    wrong = [(predict(file, truth, replication=k)[1:] != foretold[1:]).sum() for k in range(REPLICATIONS)]
+    return np.quantile(wrong, [0.025, 0.975]).tolist()
+
+
 def main(folder: Path) -> None:
     """Print the choices and what they are worth."""
     files = read_measurements(folder)
+    for file in files:
+        say(f"{file.rate:g}/s: wrong by chance alone, 95 %: {by_chance(file)}")
     for name, (family, grid) in GRIDS.items():
         wrong = wrong_flags(files, [family(*point) for point in grid])
         best = wrong[np.argmin(wrong.sum(axis=1))]
