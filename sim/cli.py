@@ -40,6 +40,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
 
   keepwarm run [OVERRIDES]   run a comparison (the same as python -m sim), e.g.
                              keepwarm run policy='[fixed_1m,fixed_10m]' policies.fixed_10m.window_s=300
+                             or, with experiment=NAME, what that file of configs/experiment says
   keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
   keepwarm traces --help     look at traces, and make them
   keepwarm policies          the policies there are

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import StringIO
+from typing import Final
 
 import pandas as pd
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.text import Text
 from sim.report.metrics import printable
 from sim.report.table import PLAIN_RULES, RULES
 
-WIDTH = 120
+WIDTH: Final = 120
 """Columns of a log file."""
 
 
@@ -27,7 +28,7 @@ def text_table(frame: pd.DataFrame, notes: Mapping[str, str]) -> Table:
         pad_edge=False,
     )
     for name in frame.columns:
-        table.add_column(Text(printable(name)), no_wrap=True)
+        table.add_column(Text(printable(name)))
     before = None
     for row in frame.itertuples(index=False):
         cells = [Text(printable(str(cell))) for cell in row]
