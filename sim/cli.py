@@ -5,35 +5,42 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.table import Table
 
 from sim import config
 from sim.cli_traces import traces
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
-from sim.experiment.comparison import Comparison, compare, number_of_runs
+from sim.experiment.comparison import compare, number_of_runs
 from sim.experiment.manifest import manifest
 from sim.experiment.run_folder import write_run
 from sim.report.figures import pareto, save_figure
 from sim.report.policies import policy_table
 from sim.report.progress import progress
 from sim.report.table import comparison_table, comparison_text
+from sim.report.text_table import plain_text, text_table
+from sim.studies.role import Study
+from sim.workload.trace import Trace
 
 USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
 
   keepwarm run [OVERRIDES]   run a comparison (the same as python -m sim), e.g.
                              keepwarm run policy='[fixed_1m,fixed_10m]' policies.fixed_10m.window_s=300
+                             or, with experiment=NAME, what that file of configs/experiment says
   keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
   keepwarm traces --help     look at traces, and make them
   keepwarm policies          the policies there are
@@ -106,42 +113,89 @@ def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return packages, rest
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a comparison and a study have in common.
+
+    Attributes:
+        run: what was configured.
+        config_yaml: the configuration, as it is written.
+        overrides: those of the command line.
+        folder: for the results.
+        console: what people see.
+        started: when.
+    """
+
+    run: config.Run
+    config_yaml: str
+    overrides: Sequence[str]
+    folder: Path
+    console: Console
+    started: datetime
+
+    def manifest(self, read: Trace | Mapping[str, Any], replications: int) -> dict[str, Any]:
+        """The manifest of a job that ends now."""
+        return manifest(
+            read, self.run.setting, overrides=self.overrides, replications=replications, started=self.started,
+            ended=datetime.now(UTC),
+        )  # fmt: skip
+
+    def save_figures(self, figures: Mapping[str, Figure]) -> None:
+        """Write each as PNG and SVG, whole or not at all."""
+        with TemporaryDirectory(prefix=".", dir=self.folder) as unfinished:
+            files = [file for name, figure in figures.items() for file in save_figure(figure, Path(unfinished) / name)]
+            for file in files:
+                file.replace(self.folder / file.name)
+
+    def show(self, table: Table, text: str) -> None:
+        """The table for a terminal or the text for a file or pipe, and what was written."""
+        if self.console.is_terminal:
+            self.console.print(table)
+        else:
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        written = ", ".join(sorted(p.name for p in self.folder.iterdir()))
+        self.console.print(f"written to {_short(self.folder)}: {written}",
+                           markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+
+
 def run_job(composed: DictConfig, trust: Trust) -> None:
-    """One comparison: read, simulate, show, write."""
+    """One comparison or study: read, simulate, write, show."""
     started = datetime.now(UTC)
     hydra_config = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir)
     presets = [Path(s.path) for s in hydra_config.runtime.config_sources if s.schema == "file"]
     values = config.plain(composed)
-    configured = config.build_run(values, presets, trust)
-    console = Console()
-    trace = configured.load_trace()
-    console.print(repr(trace), markup=False, highlight=False)
-    policies, setting, replications = configured.policies, configured.setting, configured.replications
-    with progress(console, number_of_runs(trace, policies, setting, replications)) as watch:
-        compared = compare(trace, policies, setting, replications=replications, watch=watch)
-    facts = manifest(
-        trace,
-        setting,
-        overrides=hydra_config.overrides.task,
-        replications=int(compared.frame["replications"].max()),
-        started=started,
-        ended=datetime.now(UTC),
-    )
-    with TemporaryDirectory(prefix=".", dir=folder) as unfinished:
-        for file in save_figure(pareto(compared.frame, compared.notes), Path(unfinished) / "pareto"):
-            file.replace(folder / file.name)
-    write_run(folder, compared, config.to_yaml(values), facts)
-    _show(console, compared, folder)
-
-
-def _show(console: Console, compared: Comparison, folder: Path) -> None:
-    if console.is_terminal:
-        console.print(comparison_table(compared.frame, compared.notes, width=console.width))
+    job = Job(
+        config.build_run(values, presets, trust), config.to_yaml(values), hydra_config.overrides.task,
+        Path(hydra_config.runtime.output_dir), Console(), started,
+    )  # fmt: skip
+    if job.run.study is None:
+        _compare(job)
     else:
-        console.print(comparison_text(compared.frame, compared.notes), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"written to {_short(folder)}: {', '.join(sorted(p.name for p in folder.iterdir()))}",
-                  markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+        _study(job, job.run.study)
+
+
+def _compare(job: Job) -> None:
+    trace = job.run.load_trace()
+    job.console.print(repr(trace), markup=False, highlight=False)
+    policies, setting, replications = job.run.policies, job.run.setting, job.run.replications
+    with progress(job.console, number_of_runs(trace, policies, setting, replications)) as watch:
+        compared = compare(trace, policies, setting, replications=replications, watch=watch)
+    facts = job.manifest(trace, int(compared.frame["replications"].max()))
+    job.save_figures({"pareto": pareto(compared.frame, compared.notes)})
+    write_run(job.folder, compared, job.config_yaml, facts)
+    job.show(
+        comparison_table(compared.frame, compared.notes, width=job.console.width),
+        comparison_text(compared.frame, compared.notes),
+    )
+
+
+def _study(job: Job, study: Study) -> None:
+    with job.console.status(type(study).__name__):
+        found = study.run(job.run.setting, job.run.replications)
+    facts = job.manifest(found.inputs, job.run.replications)
+    job.save_figures(found.figures)
+    write_run(job.folder, found, job.config_yaml, facts, name="findings")
+    job.show(text_table(found.shown, found.notes), plain_text(found.shown, found.notes))
 
 
 def _short(folder: Path) -> Path:

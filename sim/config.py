@@ -32,6 +32,7 @@ from sim.experiment.comparison import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice
+from sim.studies.role import Study
 from sim.workload.load import load_trace
 from sim.workload.synthesis import Synthesizer
 from sim.workload.trace import Trace
@@ -40,21 +41,23 @@ from sim.workload.transform import Transform, transformed
 VERSION_BASE: Final = "1.3"
 ROOT: Final = "config"
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
-_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine")
+_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "study")
 HYDRAS_OWN: Final = ("hydra", "hydra_plugins", "logging", "colorlog")
 STREAMS: Final = ("ext://sys.stdout", "ext://sys.stderr")
+_OPTIONAL: Final = ("policies", "study")
 _NUMBERS: Final = {"seed": int, "replications": int, "warm_up_s": float, "horizon_s": float | None}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as configured: everything but the trace is built."""
+    """A run as configured: everything but the trace is built. Without a study it compares policies."""
 
     workload: Mapping[str, Any]
     policies: Mapping[str, KeepAlive]
     setting: Setting
     replications: int
     transforms: tuple[Transform, ...] = ()
+    study: Study | None = None
 
     def load_trace(self) -> Trace:
         """Read the workload, and change it as configured."""
@@ -247,6 +250,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
         if "Missing mandatory value" in str(error):
+            referred = re.search(r"while resolving interpolation: Missing mandatory value: (\S+)", str(error))
+            key = referred[1] if referred else key
             raise ConfigError(f"{key} must be given: {key}=...") from None
         raise ConfigError(f"{key}: {_tidy(str(error))}" if key else _tidy(str(error))) from None
 
@@ -275,7 +280,9 @@ def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) 
         engine=_engine(config["engine"]),
         **{key: config[key] for key in ("seed", "warm_up_s", "horizon_s")},
     )
-    return Run(options, policies, setting, config["replications"], transforms)
+    node = config.get("study")
+    study = build(node, "study", Study, trust) if node is not None else None  # type: ignore[type-abstract]
+    return Run(options, policies, setting, config["replications"], transforms, study)
 
 
 def split_workload(workload: Mapping[str, Any], trust: Trust) -> tuple[dict[str, Any], tuple[Transform, ...]]:
@@ -303,7 +310,7 @@ def _check_keys(config: Mapping[str, Any]) -> None:
         if key not in _OWN_KEYS and key not in _NUMBERS:
             raise ConfigError(f"{key}: there is no such key; there is {', '.join((*_OWN_KEYS, *_NUMBERS))}")
     for key in (*_OWN_KEYS, *_NUMBERS):
-        if key not in config and key != "policies":
+        if key not in config and key not in _OPTIONAL:
             raise ConfigError(f"{key} must be given")
     for key, kind in _NUMBERS.items():
         check_type(config[key], kind, key)

@@ -44,7 +44,8 @@ def chosen(file: Path) -> list[str]:
         return [*overrides, f"pricing@provider={name}"]
     if group == "platform" and "path: ???" in (FOLDER / file).read_text():
         overrides = ["platform.start.path=."]
-    return [*overrides, f"{group}={name}", *(["workload.path=somewhere"] if group == "workload" else [])]
+    path = ["workload.path=somewhere"] if "path: ???" in (FOLDER / file).read_text() else []
+    return [*overrides, f"{group}={name}", *path]
 
 
 def write(path: Path, text: str) -> Path:
@@ -72,7 +73,7 @@ def targets(node: object) -> Iterator[str]:
 
 
 def test_the_folder_of_configs_is_the_checkouts() -> None:
-    assert {file.parent.name for file in FILES} >= {"workload", "platform", "policy", "pricing", "engine"}
+    assert {file.parent.name for file in FILES} >= {"workload", "platform", "policy", "pricing", "engine", "experiment"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

@@ -199,12 +199,15 @@ def _row(summaries: list[pd.Series]) -> dict[str, float]:
     """Means over replications, and half-widths of the t intervals."""
     table = pd.DataFrame(summaries)
     row = {str(name): float(value) for name, value in table.mean(skipna=False).items()}
-    n = len(table)
-    t = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) if n > 1 else np.nan
-    spread = (
-        table[list(WITH_INTERVALS)].std(ddof=1, skipna=False) if n > 1 else table[list(WITH_INTERVALS)].iloc[0] * np.nan
-    )
-    return row | {f"{name}_ci95": float(t * spread[name] / np.sqrt(n)) for name in WITH_INTERVALS}
+    return row | {f"{name}_ci95": half_width(table[name]) for name in WITH_INTERVALS}
+
+
+def half_width(values: pd.Series) -> float:
+    """Half-width of the 95 % t interval of the mean of replications; NaN if there is one, or one of them is NaN."""
+    n = len(values)
+    if n < 2:
+        return np.nan
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1, skipna=False) / np.sqrt(n))
 
 
 def _intervals_note(random: bool, replications: int) -> str:

@@ -21,9 +21,10 @@ PACKAGES: Final = ("keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "
 
 
 def manifest(
-    trace: Trace, setting: Setting, *, overrides: Sequence[str], replications: int, started: datetime, ended: datetime
-) -> dict[str, Any]:
-    """Versions, commit, overrides, seeds, trace, host and times, ready for JSON."""
+    read: Trace | Mapping[str, Any], setting: Setting, *, overrides: Sequence[str], replications: int,
+    started: datetime, ended: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """Versions, commit, overrides, seeds, what was read (a trace, or a study's inputs), host and times, for JSON."""
     return {
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in PACKAGES}},
         "source": git_state(Path(__file__).resolve().parent),
@@ -31,7 +32,7 @@ def manifest(
         "engine": setting.engine,
         "seed": setting.seed,
         "replications": replications,
-        "trace": trace_facts(trace),
+        **({"trace": trace_facts(read)} if isinstance(read, Trace) else {"inputs": _plain(read)}),
         "host": {"system": machine.platform(), "machine": machine.machine(), "name": machine.node()},
         "started": started.isoformat(),
         "ended": ended.isoformat(),

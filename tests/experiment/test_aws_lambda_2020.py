@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import sim
 from sim.core.distributions import Quantiles
 from sim.engine import reference
-from sim.experiment.aws_lambda_2020 import at_the_platform, compare_with_measured
+from sim.experiment.aws_lambda_2020 import at_the_platform, compare_with_measured, read_measurements, score
 from sim.policies import FixedWindow, FunctionIdleWindow
 from sim.results.columns import COLD
 
@@ -98,6 +99,8 @@ def test_real_lambda(shared: Path) -> None:
     )
     ours = compare_with_measured(folder, FunctionIdleWindow(), sim.Platform(start_s=0.0, max_lifetime_s=7150.0))
     assert ours["measured_cold"].tolist() == [59, 35, 28, 37]
+    assert usual["wrong"].tolist() == [2, 5, 20, 58]
+    assert ours["wrong"].tolist() == [0, 3, 11, 41]
     assert usual["agreement"].round(4).tolist() == [0.9892, 0.9856, 0.9747, 0.9885]
     assert ours["agreement"].round(4).tolist() == [1.0, 0.9914, 0.9861, 0.9919]
     assert ((ours["measured_low"] <= ours["p_cold"]) & (ours["p_cold"] <= ours["measured_high"])).all()
@@ -109,8 +112,11 @@ def test_real_lambda(shared: Path) -> None:
     [
         ("arrival_s,response_s\n0,1\n", "is_cold"),
         ("arrival_s,response_s,is_cold\n0,1,0\n1,nan,0\n", "row 2, column 'response_s'"),
+        ("arrival_s,response_s,is_cold\n0,1,0\n1,1,2\n", "row 2, column 'is_cold'"),
+        ("arrival_s,response_s,is_cold\n0,1,0\n5,1,0\n4,1,0\n", "row 3, column 'arrival_s': must not be before"),
+        ("arrival_s,response_s,is_cold\n0,1,0\n1,1\n", "row 2"),
         ("arrival_s,response_s,is_cold\n0,1,0\n", "two calls"),
-        ("", "cannot be read"),
+        ("", "empty"),
     ],
 )
 def test_damaged_measurements(tmp_path: Path, content: str, said: str) -> None:
@@ -119,6 +125,38 @@ def test_damaged_measurements(tmp_path: Path, content: str, said: str) -> None:
         compare_with_measured(tmp_path, FixedWindow(630.0), sim.Platform(start_s=0.0))
 
 
+@pytest.mark.parametrize("name", ["rate_.csv", "rate_x.csv", "rate_nan.csv", "rate_-1.csv", "rate_0.csv"])
+def test_a_file_whose_name_is_no_rate(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("arrival_s,response_s,is_cold\n0,1,0\n1,1,0\n")
+    with pytest.raises(sim.TraceError, match="its name must be rate_<calls a second>"):
+        read_measurements(tmp_path)
+
+
 def test_no_measurements(tmp_path: Path) -> None:
     with pytest.raises(sim.TraceError, match="no files"):
-        compare_with_measured(tmp_path, FixedWindow(630.0), sim.Platform(start_s=0.0))
+        read_measurements(tmp_path)
+    with pytest.raises(sim.TraceError, match="no such folder"):
+        read_measurements(tmp_path / "nowhere")
+
+
+def test_files_are_ordered_by_their_rate_not_by_their_name(tmp_path: Path) -> None:
+    for rate in ("10", "9", "0.5"):
+        (tmp_path / f"rate_{rate}.csv").write_text("arrival_s,response_s,is_cold\n0,1,0\n1,1,1\n")
+    assert [file.rate for file in read_measurements(tmp_path)] == [0.5, 9.0, 10.0]
+
+
+def test_the_platforms_own_start_time_is_not_added(tmp_path: Path) -> None:
+    (tmp_path / "rate_1.csv").write_text("arrival_s,response_s,is_cold\n0,1,0\n1,1,0\n2,1,0\n")
+    slow = sim.Platform(start_s=50.0)  # a call at the very instant of a completion is warm, if starts take no time
+    assert compare_with_measured(tmp_path, FixedWindow(630.0), slow, as_seen=True)["predicted_cold"].tolist() == [0]
+
+
+def test_scores_are_those_of_the_four_counts() -> None:
+    measured = np.array([0, 1, 1, 1, 0, 0, 0, 0, 0], np.bool_)
+    predicted = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0], np.bool_)  # the first does not count
+    result = score(measured, predicted)
+    assert (result["calls"], result["measured_cold"], result["predicted_cold"], result["wrong"]) == (8, 3, 3, 2)
+    assert (result["agreement"], result["precision"], result["recall"]) == (0.75, 2 / 3, 2 / 3)
+    below = stats.binom.cdf(3, 8, result["measured_high"])  # Clopper and Pearson's definition
+    above = stats.binom.sf(2, 8, result["measured_low"])
+    assert (below, above) == pytest.approx((0.025, 0.025))

@@ -1,0 +1,1 @@
+"""Runs that are no plain comparison: each has its own table and figures."""
