@@ -55,9 +55,6 @@ def simulate(
     return Result(
         summary=metrics.summarise(columns, table, span, provider),
         functions=table,
-        invocations=columns.requests.frame(columns.requests.arrival_s >= span.start_s) if record else None,
-        instances=columns.instances.frame() if record else None,
-        starts=columns.starts.frame() if record else None,
         about={
             "policy": repr(policy),
             "engine": engine,
@@ -66,7 +63,7 @@ def simulate(
             "warm_up_s": span.start_s,
             "horizon_s": span.end_s,
         },
-        stem_cells=columns.cells.frame() if record else None,
+        columns=columns if record else None,
     )
 
 

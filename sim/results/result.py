@@ -4,33 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
+
+from sim.results.columns import Columns
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """What one policy did with one trace on one platform.
 
+    The tables (`invocations`, `instances`, `starts`, `stem_cells`) are made of the recorded columns when they are first
+    asked for: of millions of calls they take as much memory as the run did.
+
     Attributes:
         summary: every metric of ``docs/metrics.md`` by name, float64.
         functions: a row a function: counts, instance-seconds by state, user cost.
-        invocations: a row a call in trace order: function, arrival_s, start_s, end_s, start_kind, outcome, instance,
-            counted; None if the run did not record.
-        instances: a row an instance in order of creation; None if the run did not record.
-        starts: a row a cold start with the seconds of each phase; None if the run did not record.
         about: policy, engine, seed, replication and measured span.
-        stem_cells: a row a generic cell in order of creation; None if the run did not record.
+        columns: what the engine recorded; None if the run did not.
     """
 
     summary: pd.Series
     functions: pd.DataFrame
-    invocations: pd.DataFrame | None
-    instances: pd.DataFrame | None
-    starts: pd.DataFrame | None
     about: Mapping[str, Any]
-    stem_cells: pd.DataFrame | None = None
+    columns: Columns | None = None
+
+    @cached_property
+    def invocations(self) -> pd.DataFrame | None:
+        """A row a call in trace order: what was asked, when it ran, how, where, and whether it counts."""
+        if self.columns is None:
+            return None
+        requests = self.columns.requests
+        return requests.frame(requests.arrival_s >= self.about["warm_up_s"])
+
+    @cached_property
+    def instances(self) -> pd.DataFrame | None:
+        """A row an instance in order of creation; None if the run did not record, as of all that follow."""
+        return None if self.columns is None else self.columns.instances.frame()
+
+    @cached_property
+    def starts(self) -> pd.DataFrame | None:
+        """A row a start that a call caused, with the seconds of each phase."""
+        return None if self.columns is None else self.columns.starts.frame()
+
+    @cached_property
+    def stem_cells(self) -> pd.DataFrame | None:
+        """A row a generic cell in order of creation."""
+        return None if self.columns is None else self.columns.cells.frame()
 
     def __repr__(self) -> str:
         s = self.summary

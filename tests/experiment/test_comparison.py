@@ -67,7 +67,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, list[float]]
             replication = int(str(options["replication"]))
             values = {name: 1.0 for name in WITH_INTERVALS if name != "wasted_normalised"}
             values |= {name: series[replication] for name, series in numbers.items()}
-            return Result(pd.Series(values), pd.DataFrame(), None, None, None, {})
+            return Result(pd.Series(values), pd.DataFrame(), {})
 
         monkeypatch.setattr(comparison, "simulate", answered)
 
