@@ -186,6 +186,20 @@ def test_pings_are_sent_by_draws_of_their_own() -> None:
     assert not by_router[0] & by_router[1]  # neither ever hears of the other's
 
 
+def test_hops_of_counted_calls_are_in_the_summary() -> None:
+    run = through("001", [0.0, 3.0, 3.5], [1.0, 4.0, 1.0])
+    options = {"policy": FixedWindow(10.0), "platform": Platform(**A), "seed": run.seed}
+    result = sim.simulate(run.trace, **options)
+    assert result.invocations is not None
+    assert result.invocations["hops"].tolist() == [0, 0, 1]
+    assert result.summary["stale_hops"] == 1
+    assert sim.simulate(run.trace, **options, warm_up_s=3.75).summary["stale_hops"] == 0
+    alone = sim.simulate(run.trace, FixedWindow(10.0), Platform(start_s=0.0))
+    assert alone.invocations is not None
+    assert "hops" not in alone.invocations
+    assert alone.summary["stale_hops"] == 0
+
+
 @pytest.mark.parametrize(
     "option",
     [{"routers": 0}, {"route_cache_size": 0.5}, {"route_delay_s": -1.0}, {"route_delay_s": float("nan")},

@@ -54,6 +54,7 @@ BY_HAND = {
     "rejected": 0,
     "timed_out": 0,
     "failed": 0,
+    "stale_hops": 0,  # there is one router
     # Shares of apps and of functions: a 0 of 1, b 2 of 2. Sorted 0, 1; the p-quantile lies at position p.
     "app_cold_share_p50": 0.5,
     "app_cold_share_p75": 0.75,
