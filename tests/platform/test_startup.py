@@ -71,7 +71,7 @@ def only(phase: object, **columns: object) -> tuple[float, ...]:
 
 
 def test_phases_come_in_their_own_order() -> None:
-    assert PHASES == ("schedule", "create", "download", "prepare", "mount", "network", "runtime")
+    assert PHASES == ("schedule", "create", "download", "prepare", "mount", "network", "runtime", "handler")
     assert MODEL.phase_names == ("schedule", "download", "network", "runtime")
     assert bind(MODEL).phases == MODEL.phase_names
 
