@@ -40,6 +40,7 @@ class Platform:
             is ready first (late), or both (race).
         concurrency: requests an instance serves at a time; without it, what the table of functions says (an app's
             instance: the least of its functions').
+        image_base_mb: what an image carries besides its package: the base that zip packages share and never fetch.
         prewarm_lead_s: how long before it is due a prewarmed instance is started.
         start_failure_probability: with which an attempt to start an instance fails, at its end.
         start_attempts: how often a start is tried; a call whose instance could not be started fails.
@@ -56,6 +57,7 @@ class Platform:
     instance_choice: InstanceChoice = "most_recently_idle"
     binding: BindingRule = "early"
     concurrency: int | None = None
+    image_base_mb: float = 0.0
     prewarm_lead_s: float = 0.0
     start_failure_probability: float = 0.0
     start_attempts: int = 3
@@ -87,6 +89,8 @@ class Platform:
         for name in ("max_instances_per_unit", "max_instances"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
+        if not 0 <= self.image_base_mb < inf:
+            raise ConfigError(f"image_base_mb must be a finite number >= 0, not {self.image_base_mb!r}")
         for name in ("prewarm_lead_s", "max_wait_s", "queue_limit"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
@@ -110,6 +114,9 @@ class Platform:
                 package_mb=apps["package_mb"].transform("sum"),
                 concurrency=apps["concurrency"].transform("min"),
             )
+        if self.image_base_mb:
+            carried_mb = self.image_base_mb * (table["package_kind"] == "image")
+            table = table.assign(package_mb=table["package_mb"] + carried_mb)
         return table if self.concurrency is None else table.assign(concurrency=self.concurrency)
 
     def is_plain(self, deployed: pd.DataFrame) -> bool:

@@ -169,6 +169,20 @@ class PerMemoryMb(_Leaf):
 
 
 @dataclass(frozen=True)
+class PackageWork(PerMemoryMb):
+    """The same for every MB of the package, as packed: `s_mb` times `package_mb` over `memory_mb`.
+
+    Attributes:
+        s_mb: seconds that 1 MB of package would take with 1 MB of memory.
+        up_to_mb: memory beyond this does not help.
+    """
+
+    def _factor(self, functions: pd.DataFrame) -> FloatArray:
+        package_mb: FloatArray = _column(functions, "package_mb").to_numpy(np.float64)
+        return package_mb * super()._factor(functions)
+
+
+@dataclass(frozen=True)
 class Choose(Phase):
     """One phase or another by a column of the function table.
 
