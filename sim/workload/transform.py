@@ -67,7 +67,8 @@ class Redeploy(Transform):
 
     def __post_init__(self) -> None:
         allowed = [column for column in COLUMNS if column not in IDENTITY]
-        if not isinstance(self.columns, Mapping) or not self.columns or not set(self.columns) <= set(allowed):
+        given: Any = self.columns
+        if not isinstance(given, Mapping) or not given or not set(given) <= set(allowed):
             raise ConfigError(f"columns must give values for some of {', '.join(allowed)}, not {self.columns!r}")
 
     def changed(self, trace: Trace) -> Trace:

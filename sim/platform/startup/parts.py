@@ -150,22 +150,26 @@ class PerMemoryMb(_Leaf):
     Attributes:
         s_mb: seconds it would take with 1 MB.
         up_to_mb: memory beyond this does not help, as where one whole processor has been reached.
+        from_mb: memory below this counts as this, as where it is the smallest size that is sold.
     """
 
     s_mb: DistributionLike
     up_to_mb: float = inf
+    from_mb: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.up_to_mb, bool | str) or not self.up_to_mb > 0:
             raise ConfigError(f"up_to_mb must be a number of MB > 0, not {self.up_to_mb!r}")
+        if isinstance(self.from_mb, bool | str) or not 0 <= self.from_mb <= self.up_to_mb:
+            raise ConfigError(f"from_mb must be a number of MB from 0 to up_to_mb, not {self.from_mb!r}")
 
     def _drawn(self) -> Distribution:
         return as_distribution(self.s_mb)
 
     def _factor(self, functions: pd.DataFrame) -> FloatArray:
         memory_mb: FloatArray = _column(functions, "memory_mb").to_numpy(np.float64)
-        return 1.0 / np.minimum(memory_mb, self.up_to_mb)
+        return 1.0 / np.clip(memory_mb, self.from_mb, self.up_to_mb)
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,7 @@ class PackageWork(PerMemoryMb):
     Attributes:
         s_mb: seconds that 1 MB of package would take with 1 MB of memory.
         up_to_mb: memory beyond this does not help.
+        from_mb: memory below this counts as this.
     """
 
     def _factor(self, functions: pd.DataFrame) -> FloatArray:
