@@ -18,6 +18,7 @@ from sim.results.pricing import PriceBook
 from sim.results.result import Result
 
 START = PhasedStart({"create": 1.0, "handler": 0.5})
+TEN_S = FixedWindow(10.0)
 BOTH_WAYS = pytest.mark.parametrize("max_instances", [inf, 1e9], ids=["plain", "slotted"])
 
 
@@ -30,7 +31,7 @@ def calls(
     return sim.Trace.from_arrays([0] * len(at), arrival_s, duration_s, functions=functions, horizon_s=horizon_s)
 
 
-def run(trace: sim.Trace, policy: KeepAlive = FixedWindow(10.0), start: object = START, **options: object) -> Result:
+def run(trace: sim.Trace, policy: KeepAlive = TEN_S, start: object = START, **options: object) -> Result:
     price = options.pop("price", sim.load_pricing())
     return sim.simulate(trace, policy, sim.Platform(start, **options), price=price)  # type: ignore[arg-type]
 
