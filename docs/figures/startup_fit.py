@@ -194,7 +194,7 @@ def plot_modules(axes: Axes, client: pd.DataFrame) -> None:
         sys.stdout.write(f"| beyond 1 KB, {package_mb:.0f} MB | {errors(per_mb, np.array(modelled))} |\n")
     axes.plot(MEMORY_MB, modelled, "-", color="black", lw=1, label="model")
     axes.set(title="client, JavaScript beyond a package of 1 KB", xlabel="memory (MB)", ylabel="s per MB of package")
-    axes.set(xscale="log", ylim=(0, None))
+    axes.set(xscale="log", ylim=(0, 0.13))
     axes.set_xticks(MEMORY_MB, [str(mb) for mb in MEMORY_MB], rotation=35)
     axes.minorticks_off()
     axes.legend(fontsize=7, frameon=False, loc="lower left")
