@@ -65,6 +65,7 @@ OPTIONS = {
     "max_lifetime_s": (inf, 0.5, 6.0, Quantiles([0.0, 1.0], [0.2, 9.0])),
     "start": (0.0, 1.0, PHASES, LOADING, READY_TO_LOAD),
     "start_failure_probability": (0.0, 0.3),
+    "image_base_mb": (0.0, 100.0),
     "prewarm_lead_s": (0.0, 1.0),
     "timeout_s": (inf, 1.0),
     "policy": (
@@ -119,7 +120,13 @@ def test_the_design_covers_every_pair_in_few_cases() -> None:
 @cache
 def functions(timeout_s: float) -> pd.DataFrame:
     table = pd.DataFrame(
-        {"name": list("abc"), "app": list("xxy"), "memory_mb": [128.0, 512.0, 1024.0], "concurrency": [1, 2, 2]}
+        {
+            "name": list("abc"),
+            "app": list("xxy"),
+            "memory_mb": [128.0, 512.0, 1024.0],
+            "concurrency": [1, 2, 2],
+            "package_kind": ["zip", "image", "zip"],
+        }
     )
     return sim.Trace.from_arrays([0], [0.0], 0.0, functions=table.assign(timeout_s=timeout_s)).functions
 
