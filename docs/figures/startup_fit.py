@@ -37,8 +37,9 @@ INIT = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 CLIENT = {"p2.5_s": 0.025, "p16.5_s": 0.165, "median_s": 0.5, "p83.5_s": 0.835, "p97.5_s": 0.975}
 RUNTIMES = r"python\d+|nodejs\d+x|ruby\d+|java8_al2|java\d+|dotnet\d+|(go|rust)_on_provided_al2023"
 
-JAVASCRIPT = {"runtime": "nodejs22", "package_mb": 0.001}
-"""Hello world in JavaScript, the client's case unless it says otherwise: 1 KB."""
+JAVASCRIPT = {"runtime": "nodejs22", "package_mb": 0.001, "memory_mb": 428.0}
+"""Hello world in JavaScript, the client's case unless it says otherwise: 1 KB, and the memory with which work takes as
+long as on average over the client's seven sizes, which it put together."""
 
 LANGUAGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("bylanguage", "JavaScript"): ("JavaScript", {}),
@@ -74,15 +75,14 @@ def draws(**columns: Any) -> tuple[StartDraws, FloatArray]:
 
 
 def model_init(runtime: str, kind: str) -> FloatArray:
-    """Quantiles, then mean, of the phase "runtime" without the first call, a constant; seconds."""
+    """Quantiles, then mean, of the phase "runtime"; seconds."""
     bound, phase_s = draws(runtime=runtime, package_kind=kind)
-    place = bound.phases.index("runtime")
-    init_s = phase_s[:, place] - bound.offset[0, place]
+    init_s = phase_s[:, bound.phases.index("runtime")]
     return np.append(np.quantile(init_s, list(INIT.values())), init_s.mean())
 
 
 def model_client(**columns: Any) -> FloatArray:
-    """Quantiles of the start-up time as a client would see it; seconds."""
+    """Quantiles of the start-up and the load of the handler as a client would see them; seconds."""
     return np.quantile(totals_s(draws(**JAVASCRIPT | columns)[1]) + WARM_S, list(CLIENT.values()))
 
 
@@ -177,6 +177,29 @@ def plot_memory(axes: Axes, client: pd.DataFrame) -> None:
     axes.minorticks_off()
 
 
+def plot_modules(axes: Axes, client: pd.DataFrame) -> None:
+    """What a package takes beyond that of 1 KB, by memory: the download, and the load of its modules."""
+    for breakdown, package_mb, colour in (("bymemoryxl", 14.0, BLUE), ("bymemoryxxxl", 35.0, ORANGE)):
+        labels = [f"{mb} MB" for mb in MEMORY_MB]
+        large, small = (
+            client["median_s"].loc[[(b, label) for label in labels]].to_numpy() for b in (breakdown, "bymemory")
+        )
+        per_mb = (large - small) / package_mb
+        axes.plot(MEMORY_MB, per_mb, "o", mfc="none", color=colour, ms=5, label=f"measured, {package_mb:.0f} MB")
+        modelled = [
+            (model_client(package_mb=package_mb, memory_mb=float(mb))[2] - model_client(memory_mb=float(mb))[2])
+            / package_mb
+            for mb in MEMORY_MB
+        ]
+        sys.stdout.write(f"| beyond 1 KB, {package_mb:.0f} MB | {errors(per_mb, np.array(modelled))} |\n")
+    axes.plot(MEMORY_MB, modelled, "-", color="black", lw=1, label="model")
+    axes.set(title="client, JavaScript beyond a package of 1 KB", xlabel="memory (MB)", ylabel="s per MB of package")
+    axes.set(xscale="log", ylim=(0, 0.13))
+    axes.set_xticks(MEMORY_MB, [str(mb) for mb in MEMORY_MB], rotation=35)
+    axes.minorticks_off()
+    axes.legend(fontsize=7, frameon=False, loc="lower left")
+
+
 def plot_first_call(axes: Axes, init: pd.DataFrame) -> None:
     """Init does not depend on memory, the first call does."""
     for name, colour, marker in (("dotnet8", ORANGE, "s"), ("java21", BLUE, "o"), ("python3.12", GREEN, "^")):
@@ -185,8 +208,8 @@ def plot_first_call(axes: Axes, init: pd.DataFrame) -> None:
         axes.plot(rows.index, rows["first_s"], ":", marker=marker, color=colour, ms=4, lw=1, mfc="white",
                   label=f"{name}: first call, mean")  # fmt: skip
         bound, _ = draws(runtime=name, memory_mb=128.0)
-        if s_mb := 128.0 * bound.offset[0, bound.phases.index("runtime")]:
-            modelled = s_mb / rows.index.to_numpy()
+        if name != "python3.12":  # whose modules are none here
+            modelled = 128.0 * bound.offset[0, bound.phases.index("handler")] / rows.index.to_numpy()
             axes.plot(
                 rows.index,
                 modelled,
@@ -210,14 +233,15 @@ def figure(folder: Path) -> plt.Figure:
     """The whole figure; prints the errors on the way."""
     init, client = measured_init(folder), measured_client(folder)
     drawn, panels = plt.subplot_mosaic(
-        [["zip", "image"], ["package", "memory"], ["client", "first"]],
-        figsize=(7.4, 9.6), height_ratios=(1.55, 1, 1), layout="constrained",
+        [["zip", "image"], ["package", "memory"], ["modules", "first"], ["client", "client"]],
+        figsize=(7.4, 12.2), height_ratios=(1.55, 1, 1, 1), layout="constrained",
     )  # fmt: skip
     for kind in ("zip", "image"):
         plot_init(panels[kind], init, kind)
     plot_client(panels["client"], client)
     plot_packages(panels["package"], client)
     plot_memory(panels["memory"], client)
+    plot_modules(panels["modules"], client)
     plot_first_call(panels["first"], init)
     marks = [Line2D([], [], ls="", marker="o", mfc="none", mec=colour) for colour in (BLUE, GREEN, ORANGE)]
     marks.append(Line2D([], [], ls="", marker="|", color="black", ms=8, mew=1.6))

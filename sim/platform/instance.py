@@ -64,13 +64,13 @@ class Instance(Recurring):
         self.end_s = end_s = now_s + service_s
         heappush(self._queue, (end_s, COMPLETION, row, self))
 
-    def serve_first(self, now_s: float, service_s: float) -> None:
-        """STARTING -> BUSY: the start-up is over; run the call that caused it."""
+    def serve_first(self, now_s: float, end_s: float) -> None:
+        """STARTING -> BUSY: the start-up is over; run the call that caused it, until `end_s`."""
         if self.state != STARTING:
             raise illegal(self, BUSY)
         self.state = BUSY
         self._ledger.cold_start(self.row, now_s, self.number, self.line)
-        self.end_s = end_s = now_s + service_s
+        self.end_s = end_s
         heappush(self._queue, (end_s, COMPLETION, self.row, self))
 
     def expire(self, now_s: float) -> None:

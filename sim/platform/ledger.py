@@ -49,6 +49,9 @@ class Ledger:
         self.outcome = bytearray(rows)
         self.prewarmed = array("q")
         self.on_provisioned = array("q")
+        self._loading = array("q")
+        self._loading_s = array("d")
+        self._cut = array("q")
         self._allocated: list[tuple[int, float, float]] = []
         self._function = array("i")
         self._number = array("q")
@@ -78,6 +81,13 @@ class Ledger:
         self.start_kind[row] = kind
         self.instance[row] = instance
         self.idle_since_s[row] = idle_since_s
+
+    def loads(self, row: int, execution_s: float, *, cut: bool) -> None:
+        """A call starts that will run for so long because a handler loads; `cut`: that is its function's time-out."""
+        self._loading.append(row)
+        self._loading_s.append(execution_s)
+        if cut:
+            self._cut.append(row)
 
     def instance_ready(self, line: int, now_s: float, *, awaited: bool) -> None:
         """A start-up is over; `awaited`: some call waited for it."""
@@ -131,6 +141,8 @@ class Ledger:
         lost = np.flatnonzero(outcome == UNENDED)
         if lost.size:
             raise RuntimeError(f"{lost.size} calls never ended; the first is row {lost[0]}")
+        outcome[self._among(self._cut, rows)] = TIMED_OUT
+        loading = np.frombuffer(self._loading, np.int64)
         return Requests(
             function=function,
             arrival_s=arrival_s,
@@ -144,14 +156,20 @@ class Ledger:
             prewarmed=self._among(self.prewarmed, rows),
             on_provisioned=self._among(self.on_provisioned, rows),
             hops=np.frombuffer(self.hops, np.int32)[rows] if self._counts_hops else None,
+            loading=self._among(self._loading, rows),
+            loading_s=np.frombuffer(self._loading_s)[self._inside(loading, rows)],
         )
 
     @staticmethod
     def _among(chosen: array[int], rows: slice) -> npt.NDArray[np.int64]:
         """Which of some rows lie in a part, counted from its first."""
         row = np.frombuffer(chosen, np.int64)
-        first = int(rows.start)
-        return row[row >= first if rows.stop is None else row < rows.stop] - first
+        return row[Ledger._inside(row, rows)] - int(rows.start)
+
+    @staticmethod
+    def _inside(row: npt.NDArray[np.int64], rows: slice) -> npt.NDArray[np.bool_]:
+        inside: npt.NDArray[np.bool_] = row >= rows.start if rows.stop is None else row < rows.stop
+        return inside
 
     def allocations(self) -> Allocations:
         """The columns of what was held."""

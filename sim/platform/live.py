@@ -24,6 +24,8 @@ from sim.platform.free_slots import FreeSlots
 from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
 from sim.platform.ledger import Ledger
 from sim.platform.lifetime import Lifetimes
+from sim.platform.loading import Loading
+from sim.platform.loading_pool import LoadingPool
 from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
@@ -89,6 +91,7 @@ class LivePlatform:
         self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain, hops=many)
         code_store = CodeStore()
         self._registry = Registry(deployed, code_store)
+        self._loading = Loading(self._ledger, deployed["timeout_s"].tolist())
         model = platform.start_model
         bind = partial(_bind, model, deployed, seed, replication, self._keys)
         self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
@@ -122,7 +125,7 @@ class LivePlatform:
         cache = RouteCache(len(self._trace.functions))
         make_pool = _pool_maker(ExpiryTimer(self.calendar), self._ledger, cache, windows_s)
         life_s = float(self._platform.max_lifetime_s)  # type: ignore[arg-type]  # drawn lives are not plain
-        activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
+        activator = Activator(self.calendar, self._ledger, self._starter, self._loading, make_pool, life_s)
         return Router(cache, activator), activator
 
     def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRoutes, list[SlottedPool]]:
@@ -140,10 +143,11 @@ class LivePlatform:
         timer = ExpiryTimer(self.calendar)
         units = self._registry.units(platform.isolation)
         concurrency = self._registry.functions["concurrency"].tolist()
+        make_pool = partial(LoadingPool, loading=self._loading) if self._starter.loads_late else SlottedPool
         pools: dict[int, SlottedPool] = {}
         for function, unit in enumerate(units):
             if unit not in pools:
-                pools[unit] = SlottedPool(
+                pools[unit] = make_pool(
                     self.calendar, self._ledger, timer, self._starter, rules, function=function,
                     concurrency=concurrency[function],
                 )  # fmt: skip

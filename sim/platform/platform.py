@@ -11,6 +11,7 @@ import pandas as pd
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart, StartModel
+from sim.results.columns import HANDLER
 
 Isolation = Literal["function", "app"]
 InstanceChoice = Literal["most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"]
@@ -39,6 +40,7 @@ class Platform:
             is ready first (late), or both (race).
         concurrency: requests an instance serves at a time; without it, what the table of functions says (an app's
             instance: the least of its functions').
+        image_base_mb: what an image carries besides its package: the base that zip packages share and never fetch.
         prewarm_lead_s: how long before it is due a prewarmed instance is started.
         start_failure_probability: with which an attempt to start an instance fails, at its end.
         start_attempts: how often a start is tried; a call whose instance could not be started fails.
@@ -59,6 +61,7 @@ class Platform:
     instance_choice: InstanceChoice = "most_recently_idle"
     binding: BindingRule = "early"
     concurrency: int | None = None
+    image_base_mb: float = 0.0
     prewarm_lead_s: float = 0.0
     start_failure_probability: float = 0.0
     start_attempts: int = 3
@@ -94,6 +97,8 @@ class Platform:
         for name in ("max_instances_per_unit", "max_instances"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
+        if not 0 <= self.image_base_mb < inf:
+            raise ConfigError(f"image_base_mb must be a finite number >= 0, not {self.image_base_mb!r}")
         for name in ("prewarm_lead_s", "max_wait_s", "queue_limit", "route_delay_s"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
@@ -120,6 +125,9 @@ class Platform:
                 package_mb=apps["package_mb"].transform("sum"),
                 concurrency=apps["concurrency"].transform("min"),
             )
+        if self.image_base_mb:
+            carried_mb = self.image_base_mb * (table["package_kind"] == "image")
+            table = table.assign(package_mb=table["package_mb"] + carried_mb)
         return table if self.concurrency is None else table.assign(concurrency=self.concurrency)
 
     @property
@@ -138,4 +146,14 @@ class Platform:
             and not self.start_failure_probability
             and self.max_wait_s == self.max_instances_per_unit == self.max_instances == inf
             and bool((deployed["concurrency"] == 1).all())
+            and self._loads_within_time_outs(deployed)
         )
+
+    def _loads_within_time_outs(self, deployed: pd.DataFrame) -> bool:
+        """Whether no time-out can cut the load of a handler; what is left of one, later calls have to wait for."""
+        timeout_s = deployed["timeout_s"].to_numpy()
+        model = self.start_model
+        if not model.loads_late or bool((timeout_s == inf).all()):
+            return True
+        longest_s = model.resolve(deployed)[model.phase_names.index(HANDLER)].longest_s
+        return bool((longest_s <= timeout_s).all())

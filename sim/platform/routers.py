@@ -62,7 +62,7 @@ class ManyRouters:
         router = news.via[row] = int(u * len(news.caches))
         entry = news.caches[router].take(pool.function, function, k)
         if entry is not None and news.slots[pool.function].take(entry, router):
-            pool.serve(entry.slot, row, now_s, service_s, WARM)
+            pool.serve(entry.slot, function, row, now_s, service_s, WARM)
             return
         call = WaitingCall(self._calendar, function, k, row, service_s, is_ping=is_ping)
         if entry is None:
@@ -88,6 +88,7 @@ class ManyRouters:
             pool.binding.miss(pool, call)
         elif news.slots[pool.function].take(entry, router):
             call.over = True
-            pool.serve(entry.slot, call.row, now_s, call.service_s, WARM if now_s == arrival_s else QUEUED)
+            kind = WARM if now_s == arrival_s else QUEUED
+            pool.serve(entry.slot, call.function, call.row, now_s, call.service_s, kind)
         else:
             self._hop(call, arrival_s)

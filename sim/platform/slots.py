@@ -47,6 +47,8 @@ class SlottedInstance(Recurring):
         keep_until_s: if none did, how long it is kept unused.
         provisioner: what holds it whether it is used or not, if anything does.
         held_since_s: since when.
+        handler_s: how long its first call loads the handler.
+        loaded_s: when that is done.
         claims: calls bound to it while it starts, in order.
         created_s: when its start began.
         retire_s: when its maximum life is over.
@@ -79,6 +81,7 @@ class SlottedInstance(Recurring):
         self.state = STARTING
         self.running = 0
         self.served = False
+        self.handler_s, self.loaded_s = 0.0, inf
         self.claims: list[WaitingCall] = []
         self.created_s = calendar._now
         self.retire_s = calendar._now + max_lifetime_s

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sim.platform.capacity import Capacity
     from sim.platform.choice import Choice
     from sim.platform.lifetime import Lifetimes
-    from sim.platform.starter import Starter
+    from sim.platform.starter import Start, Starter
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ class SlottedPool:
         """Serve call `row`, the k-th (from 0) of its function, or let it wait."""
         self.keeper.arrived(now_s)
         if self.free:
-            self.serve(self._rules.choice.take(self.free, function, k), row, now_s, service_s, WARM)
+            self._serve(self._rules.choice.take(self.free, function, k), row, now_s, now_s + service_s, WARM)
         else:
             self.wait(WaitingCall(self._calendar, function, k, row, service_s), now_s)
 
     def ping(self, function: int, k: int, row: int, now_s: float, ping_s: float) -> None:
         """Serve a ping like a call; nothing is learnt from it, and its start is one that nobody asked for."""
         if self.free:
-            self.serve(self._rules.choice.take(self.free, function, k), row, now_s, ping_s, WARM)
+            self._serve(self._rules.choice.take(self.free, function, k), row, now_s, now_s + ping_s, WARM)
         else:
             self.wait(WaitingCall(self._calendar, function, k, row, ping_s, is_ping=True), now_s)
 
@@ -127,7 +127,7 @@ class SlottedPool:
         if call.is_ping or call.has_started_one:
             return self._launch_unasked(call.function)
         call.has_started_one = True
-        return self._launch(call.function, call.row, *self._starter.begin(call.function, call.k, call.row))
+        return self._launch(call.function, call.row, self._starter.begin(call.function, call.k, call.row))
 
     def prewarm(self, keep_until_s: float, *, ready_now: bool = False, held: bool = False) -> SlottedInstance | None:
         """Start an instance that no call asked for, if there is room, and keep it unused that long."""
@@ -139,21 +139,23 @@ class SlottedPool:
 
     def _launch_unasked(self, function: int, *, ready_now: bool = False, held: bool = False) -> SlottedInstance:
         k, self._unasked = self._unasked, self._unasked + 1
-        start = (0.0, True) if ready_now else self._starter.begin_unasked(function, k, held=held)
-        instance = self._launch(function, -1 - k, *start)
+        starter = self._starter
+        start = starter.begun_before(function, k) if ready_now else starter.begin_unasked(function, k, held=held)
+        instance = self._launch(function, -1 - k, start)
         instance.by_call = False
         return instance
 
-    def _launch(self, function: int, number: int, start_up_s: float, success: bool) -> SlottedInstance:
+    def _launch(self, function: int, number: int, start: Start) -> SlottedInstance:
         now_s = self._calendar._now
         instance = SlottedInstance(
             self._calendar, self, function=function, number=number, concurrency=self._concurrency,
             max_lifetime_s=self._lifetime_s(), line=self._ledger.instance_created(function, number, now_s),
         )  # fmt: skip
-        instance.callbacks = [self.ready if success else self.fail]
+        instance.handler_s = start.handler_s
+        instance.callbacks = [self.ready if start.succeeds else self.fail]
         self._starting.append(instance)
         self.starting_slots += self._concurrency
-        heappush(self._calendar.queue, (now_s + start_up_s, READY, number, instance))
+        heappush(self._calendar.queue, (now_s + start.start_up_s, READY, number, instance))
         return instance
 
     def _lifetime_s(self) -> float:
@@ -283,7 +285,7 @@ class SlottedPool:
         instance = slot.instance
         kind = COLD if instance.by_call and not instance.served else QUEUED
         self._settle(call)
-        self.serve(slot, call.row, now_s, call.service_s, kind)
+        self.serve(slot, call.function, call.row, now_s, call.service_s, kind)
 
     def _settle(self, call: WaitingCall) -> None:
         """`call` waits no longer."""
@@ -307,8 +309,11 @@ class SlottedPool:
         self._ledger.outcome[call.row] = outcome
         self.keeper.ended(self._calendar._now)
 
-    def serve(self, slot: Slot, row: int, now_s: float, service_s: float, kind: int) -> None:
+    def serve(self, slot: Slot, function: int, row: int, now_s: float, service_s: float, kind: int) -> None:
         """A call starts on a slot that is no longer free."""
+        self._serve(slot, row, now_s, now_s + service_s, kind)
+
+    def _serve(self, slot: Slot, row: int, now_s: float, end_s: float, kind: int) -> None:
         instance = slot.instance
         if kind == WARM and not instance.served and not instance.by_call:
             self._ledger.prewarmed.append(row)
@@ -316,7 +321,7 @@ class SlottedPool:
             self._ledger.on_provisioned.append(row)
         self._ledger.started(row, now_s, kind, instance.number, instance.begin(now_s))
         slot.row = row
-        slot.end_s = end_s = now_s + service_s
+        slot.end_s = end_s
         if end_s > self._latest_end_s:
             self._latest_end_s = end_s
         heappush(self._calendar.queue, (end_s, COMPLETION, row, slot))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from sim.core.random import uniform
 from sim.platform.code_store import CodeStore
 from sim.platform.registry import Registry
 from sim.platform.startup import StartDraws
-from sim.results.columns import Starts
+from sim.results.columns import HANDLER, Starts
 
 FAILED: Final = "failed"
 """The phase that the failed attempts of a start make up, before those of the last one."""
@@ -26,6 +26,20 @@ FirstAttempt = Callable[[StartDraws, int, int], tuple[float, ...]]
 def from_nothing(draws: StartDraws, function: int, k: int) -> tuple[float, ...]:
     """All phases, as drawn."""
     return draws.draw(function, k)
+
+
+class Start(NamedTuple):
+    """A start that has begun.
+
+    Attributes:
+        start_up_s: seconds until the instance is ready, or its start has failed.
+        succeeds: whether it will be ready.
+        handler_s: seconds that the first call on it loads the handler.
+    """
+
+    start_up_s: float
+    succeeds: bool
+    handler_s: float
 
 
 class Starter:
@@ -48,6 +62,7 @@ class Starter:
         """
         self._link, self._code_store, self._bind, self._first = registry.link, code_store, bind, first
         self._draws = bind("start")
+        self.loads_late = HANDLER in self._draws.phases
         self._unasked: StartDraws | None = None
         self._rows = array("q")
         self._phases_s = array("d")
@@ -58,25 +73,36 @@ class Starter:
         """The phases of a start, in order."""
         return self._draws.phases
 
-    def begin(self, function: int, k: int, row: int) -> tuple[float, bool]:
-        """The start that call `row`, the k-th (from 0) of its function, causes: seconds, and whether it succeeds."""
+    def begin(self, function: int, k: int, row: int) -> Start:
+        """The start that call `row`, the k-th (from 0) of its function, causes."""
         phases_s, success = self._attempt(self._first, self._draws, function, k)
         self._fetched_mb.append(self._code_store.fetch(self._link[function]))
         self._rows.append(row)
         self._phases_s.extend(phases_s)
-        return _total_s(phases_s), success
+        return self._begun(phases_s, success)
 
-    def begin_unasked(self, function: int, k: int, *, held: bool = False) -> tuple[float, bool]:
+    def begin_unasked(self, function: int, k: int, *, held: bool = False) -> Start:
         """The k-th (from 0) start of an instance of a function that no call asked for; as `begin`.
 
         One that is to be held (a provisioned floor) always starts from nothing.
         """
-        if self._unasked is None:
-            self._unasked = self._bind("prewarm")
         self._code_store.fetch(self._link[function])
         first = from_nothing if held else self._first
-        phases_s, success = self._attempt(first, self._unasked, function, k)
-        return _total_s(phases_s), success
+        return self._begun(*self._attempt(first, self._unasked_draws(), function, k))
+
+    def begun_before(self, function: int, k: int) -> Start:
+        """The same where the instance is ready at once: its start was over before the run, and its handler unloaded."""
+        return Start(0.0, True, self._unasked_draws().draw(function, k)[-1] if self.loads_late else 0.0)
+
+    def _unasked_draws(self) -> StartDraws:
+        if self._unasked is None:
+            self._unasked = self._bind("prewarm")
+        return self._unasked
+
+    def _begun(self, phases_s: tuple[float, ...], success: bool) -> Start:
+        if self.loads_late:
+            return Start(_total_s(phases_s[:-1]), success, phases_s[-1])
+        return Start(_total_s(phases_s), success, 0.0)
 
     def _attempt(self, first: FirstAttempt, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
         return first(draws, function, k), True
@@ -122,7 +148,7 @@ class RetryingStarter(Starter):
             phases_s = draws.draw(function, number) if attempt else first(draws, function, k)
             if uniform(self._streams[function], number) >= self._probability:
                 return (lost_s, *phases_s), True
-            lost_s += _total_s(phases_s)
+            lost_s += self._begun(phases_s, False).start_up_s
         return (lost_s, *(0.0 for _ in draws.phases)), False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,9 @@ NOT_STARTED, WARM, COLD, QUEUED = range(4)
 
 OUTCOMES: Final = ("", "ok", "rejected", "timed_out", "failed")
 UNENDED, OK, REJECTED, TIMED_OUT, FAILED = range(5)
+
+HANDLER: Final = "handler"
+"""The phase that is no part of a start-up: what the first call on an instance does before the user's code runs."""
 
 NO_INSTANCE: Final = int(np.iinfo(np.int64).min)
 """The instance of a call that never had one."""
@@ -37,6 +40,8 @@ class Requests:
         prewarmed: int64[p], the rows of the calls that were the first of a prewarmed instance, and warm.
         on_provisioned: int64[q], the rows of the calls that ran on an instance held for them.
         hops: int32[n], how often its router sent the call where no slot was free; None where there is one router.
+        loading: int64[l], the rows of the calls during which the handler of their instance loaded; none twice.
+        loading_s: float64[l], seconds from start to end of these, longer than their service time by the load.
     """
 
     function: npt.NDArray[np.int32]
@@ -51,6 +56,16 @@ class Requests:
     prewarmed: npt.NDArray[np.int64]
     on_provisioned: npt.NDArray[np.int64]
     hops: npt.NDArray[np.int32] | None = None
+    loading: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    loading_s: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def execution_s(self, service_s: FloatArray) -> FloatArray:
+        """Seconds from start to end of every call, float64[n], given the service times: its own, unless it loaded."""
+        if not self.loading.size:
+            return service_s
+        execution_s = service_s.copy()
+        execution_s[self.loading] = self.loading_s
+        return execution_s
 
     def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:
         """The public form: kinds and outcomes as categories, and whether each call counts."""
@@ -113,7 +128,7 @@ class Starts:
     Attributes:
         phases: names of the phases, in order.
         row: int64[s], row of the causing call, which also names the instance.
-        phase_s: float64[s, len(phases)], seconds; their sum in order is the start-up time.
+        phase_s: float64[s, len(phases)], seconds; their sum in order, but for `HANDLER`, is the start-up time.
         fetched_mb: float64[s], MB of package or image that each start fetched.
     """
 

@@ -55,7 +55,7 @@ def per_function(
 
     Args:
         columns: what an engine returned.
-        service_s: float64[n], execution time of each call.
+        service_s: float64[n], service time of each call.
         functions: the table of functions.
         span: what is measured.
         price: the user's price book.
@@ -138,10 +138,22 @@ def user_cost_usd(
     if sent.size:
         each = price.charge_usd(np.full(size, columns.ping_s), np.zeros(size), memory_mb)
         total += np.bincount(sent, minlength=size) * each
+        total += _loading_pings_usd(columns, each, memory_mb, span, price)
     if held.function.size:
         seconds = np.bincount(held.function, weights=span.overlap_s(held.from_s, held.to_s), minlength=size)
         total += price.hold_usd(seconds.astype(np.float64), memory_mb)
     return total
+
+
+def _loading_pings_usd(
+    columns: Columns, each_usd: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
+) -> FloatArray:
+    """What pings cost, float64[F] USD, beyond `each_usd` because handlers loaded during them."""
+    pings = columns.pings
+    inside = pings.arrival_s[pings.loading] >= span.start_s
+    function, execution_s = pings.function[pings.loading[inside]], pings.loading_s[inside]
+    charge = price.charge_usd(execution_s, np.zeros(function.size), memory_mb[function]) - each_usd[function]
+    return np.bincount(function, weights=charge, minlength=memory_mb.size).astype(np.float64)
 
 
 def charges_usd(
@@ -152,12 +164,13 @@ def charges_usd(
     start_up_s = np.zeros(requests.function.size)
     start_up_s[starts.row] = price.billed_start_up_s(starts.phases, starts.phase_s)
     charge = np.zeros(requests.function.size)
+    execution_s = requests.execution_s(service_s)
     paid = np.flatnonzero((requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED))
     for rows in np.split(paid, range(CHUNK, paid.size, CHUNK)):  # arithmetic on all calls at once takes 8 columns
-        charge[rows] = price.charge_usd(service_s[rows], start_up_s[rows], memory_mb[requests.function[rows]])
+        charge[rows] = price.charge_usd(execution_s[rows], start_up_s[rows], memory_mb[requests.function[rows]])
     held = requests.on_provisioned  # these started
     rows = held[requests.arrival_s[held] >= span.start_s]
-    charge[rows] = price.charge_provisioned_usd(service_s[rows], memory_mb[requests.function[rows]])
+    charge[rows] = price.charge_provisioned_usd(execution_s[rows], memory_mb[requests.function[rows]])
     return charge
 
 

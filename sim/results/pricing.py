@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.core.errors import ConfigError
+from sim.results.columns import HANDLER
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -38,6 +39,7 @@ class PriceBook:
         minimum_s: seconds that a call is billed at least, empty ones too.
         bills_start_up: whether the start-up of a cold call is billed, in one sum with its execution.
         start_up_phases: the phases of a start that are billed then; none named, or none of those named present: all.
+            The load of the handler is never among them: it is billed as part of the execution.
         usd_per_vcpu_s: USD per vCPU-second, on top of the memory.
         vcpu_per_gb: vCPU that come with a GB.
         vcpu_minimum: vCPU that the smallest function has.
@@ -77,7 +79,7 @@ class PriceBook:
         """What each call costs its user.
 
         Args:
-            execution_s: float64[n], seconds that calls ran.
+            execution_s: float64[n], seconds that calls ran, the load of a handler included.
             start_up_s: float64[n], billable seconds of start-up (`billed_start_up_s`); 0 for warm calls. Left aside by
                 a book that does not bill start-up.
             memory_mb: float64[n], MB of their functions.
@@ -124,9 +126,9 @@ class PriceBook:
         Returns:
             float64[n]: the sum of the billed phases, left to right; 0 if start-up is not billed.
         """
-        billed = [name in self.start_up_phases for name in phases]
+        billed = [name in self.start_up_phases and name != HANDLER for name in phases]
         if not any(billed):
-            billed = [True] * len(billed)
+            billed = [name != HANDLER for name in phases]
         total = np.zeros(len(phase_s))
         for column, counts in zip(phase_s.T, billed, strict=True):
             if counts and self.bills_start_up:

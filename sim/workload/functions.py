@@ -30,6 +30,8 @@ COLUMNS: Final = (
     "name", "app", "owner", "trigger", "runtime", "memory_mb", "package_mb", "package_kind", "timeout_s", "concurrency",
     "vpc",
 )  # fmt: skip
+IDENTITY: Final = ("name", "app", "owner")
+"""The columns that say which function it is; its random numbers are keyed by them."""
 PACKAGE_KINDS: Final = ("zip", "image")
 
 _TEXT = ("name", "app", "owner", "trigger", "runtime", "package_kind")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from sim.core.describe import describe
 from sim.core.errors import ConfigError, TraceError
 from sim.core.random import stream, uniforms
 from sim.workload import checks
+from sim.workload.functions import COLUMNS, IDENTITY, function_table
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
@@ -47,6 +48,40 @@ def transformed(trace: Trace, transforms: Iterable[Transform]) -> Trace:
     for transform in transforms:
         trace = transform.apply(trace)
     return trace
+
+
+@dataclass(frozen=True)
+class Redeploy(Transform):
+    """The same calls of functions that are deployed otherwise: another package, language, memory, time-out.
+
+    How long calls run stays as it is; what else the change would do to the user's code, nobody has measured here. A
+    trace of counts keeps them.
+
+    Attributes:
+        columns: values for columns of the table of functions, but for those that say which function it is.
+        functions: the names of those that change; all by default.
+    """
+
+    columns: Mapping[str, float | str | bool]
+    functions: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        allowed = [column for column in COLUMNS if column not in IDENTITY]
+        given: Any = self.columns
+        if not isinstance(given, Mapping) or not given or not set(given) <= set(allowed):
+            raise ConfigError(f"columns must give values for some of {', '.join(allowed)}, not {self.columns!r}")
+
+    def changed(self, trace: Trace) -> Trace:
+        """The trace with another table of functions."""
+        names = trace.functions["name"]
+        chosen = np.ones(names.size, np.bool_) if self.functions is None else names.isin(self.functions).to_numpy()
+        unknown = set(self.functions or ()) - set(names)
+        if unknown:
+            raise TraceError(f"there is no function {min(unknown)!r} to redeploy")
+        table = trace.functions.astype(object)
+        for column, value in self.columns.items():
+            table.loc[chosen, column] = value
+        return replace(trace, functions=function_table(table))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from twin import Served, twin
 
 from sim.engine import reference
 from sim.platform.platform import Platform
-from sim.platform.startup import ConstantStart
+from sim.platform.startup import ConstantStart, PhasedStart
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.columns import START_KINDS, Columns
 from sim.workload.trace import Trace
@@ -43,6 +43,8 @@ class Case:
     window_s: tuple[float, ...]
     start_up_s: float = 0.0
     life_s: float = inf
+    handler_s: float = 0.0
+    timeout_s: float = inf
 
     @property
     def trace(self) -> Trace:
@@ -50,13 +52,16 @@ class Case:
             np.array(self.function, np.int32),
             np.array(self.arrival_s, np.float64),
             np.array(self.duration_s, np.float64),
-            function_table(max(self.function, default=0) + 1),
+            function_table(max(self.function, default=0) + 1, self.timeout_s),
             self.arrival_s[-1] if self.arrival_s else 0.0,
         )
 
     @property
     def platform(self) -> Platform:
-        return Platform(ConstantStart(start_s=self.start_up_s), max_lifetime_s=self.life_s)
+        start = ConstantStart(start_s=self.start_up_s)
+        if self.handler_s:
+            start = PhasedStart({"create": self.start_up_s, "handler": self.handler_s})
+        return Platform(start, max_lifetime_s=self.life_s)
 
     def run(self, policy: KeepAlive | None = None) -> Columns:
         """The engine's columns; by default under the windows of the case."""
@@ -70,14 +75,15 @@ class Case:
         served = []
         for f in set(self.function):
             rows = [row for row, function in enumerate(self.function) if function == f]
-            served += twin([(row, *calls[row]) for row in rows], self.start_up_s, self.life_s)
+            own = [(row, *calls[row]) for row in rows]
+            served += twin(own, self.start_up_s, self.life_s, self.handler_s, self.timeout_s)
         return sorted(served)
 
 
 @cache
-def function_table(functions: int) -> object:
+def function_table(functions: int, timeout_s: float = inf) -> object:
     """A table of that many functions (making one costs more than running a small case)."""
-    return Trace.from_arrays(range(functions), [0.0] * functions, 0.0).functions
+    return Trace.from_arrays(range(functions), [0.0] * functions, 0.0).functions.assign(timeout_s=timeout_s)
 
 
 def kinds(columns: Columns) -> list[str]:
@@ -129,6 +135,7 @@ def cases(
     constant: bool = False,
     start_ups: bool = True,
     lives: bool = True,
+    handlers: bool = False,
     units: Sequence[float] = UNITS,
     nudges: Sequence[int] = NUDGES,
 ) -> Case:
@@ -138,6 +145,7 @@ def cases(
         functions, calls: how many functions at most, and calls of each.
         constant: one window for every call.
         start_ups, lives: whether starts take time, whether lives are limited.
+        handlers: whether the first call on an instance loads its handler, and time-outs cut calls.
         units: grids of time to choose from.
         nudges: how many units in the last place a time may be moved.
     """
@@ -148,6 +156,8 @@ def cases(
     window_s = digits.choose(windows)
     start_up_s = digits.choose([0.0, unit, 3 * unit, unit / 2, 1e-18]) if start_ups else 0.0
     life_s = digits.choose([inf, inf, unit, 2 * unit, 5 * unit, 5e-324, 9 * unit]) if lives else inf
+    handler_s = digits.choose([unit, unit / 2, 2 * unit, 3 * unit, 1e-18]) if handlers else 0.0
+    timeout_s = digits.choose([inf, inf, unit, 2 * unit, unit / 4, 5 * unit]) if handlers else inf
     rows: list[tuple[float, int, float, float]] = []
     for function in range(draw(st.integers(1, functions))):
         own: list[tuple[int, float, float, float]] = []
@@ -155,8 +165,9 @@ def cases(
         for i, number in enumerate(draw(st.lists(Digits.NUMBERS, min_size=1, max_size=calls))):
             digits = Digits(number)
             happens = {last_s, last_s + unit, last_s + 4 * unit}
-            for s in twin(own, start_up_s, life_s):
+            for s in twin(own, start_up_s, life_s, handler_s, timeout_s):
                 happens |= {s.start_s, s.end_s, s.expiry_s, s.created_s + life_s}
+                happens |= {s.loaded_s} if handlers else set()
             soon = sorted(t for t in happens if last_s <= t < inf)
             last_s = max(last_s, nudged(digits.choose(digits.choose([soon[:3], soon])), digits.choose(nudges)))
             until = [t - last_s for t in soon if t > last_s]  # so that it ends as something else happens
@@ -165,7 +176,7 @@ def cases(
         rows += [(arrival_s, function, duration_s, window) for _, arrival_s, duration_s, window in own]
     rows.sort(key=lambda row: row[0])
     arrival_s, function, duration_s, window = zip(*rows, strict=True)
-    return Case(function, arrival_s, duration_s, window, start_up_s, life_s)
+    return Case(function, arrival_s, duration_s, window, start_up_s, life_s, handler_s, timeout_s)
 
 
 @st.composite

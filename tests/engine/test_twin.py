@@ -11,6 +11,7 @@ from small import Case, cases, cases_with_a_gap_for_window, crowds, kinds
 from sim.platform import trigger
 from sim.policies import Clairvoyant, FixedWindow
 from sim.policies.keepalive.role import KeepAlive
+from sim.results.columns import TIMED_OUT
 
 
 def assert_agree(case: Case, policy: KeepAlive | None = None) -> None:
@@ -21,6 +22,7 @@ def assert_agree(case: Case, policy: KeepAlive | None = None) -> None:
     assert requests.start_s.tolist() == [s.start_s for s in served]
     assert requests.end_s.tolist() == [s.end_s for s in served]
     assert requests.instance.tolist() == [s.instance for s in served]
+    assert (requests.outcome == TIMED_OUT).tolist() == [s.timed_out for s in served]
     ended_s = {s.instance: s.expiry_s for s in served}  # the last call of each
     assert dict(zip(instances.instance.tolist(), instances.ended_s.tolist(), strict=True)) == ended_s
     assert instances.instance.tolist() == sorted(ended_s)
@@ -45,6 +47,14 @@ def test_the_way_of_the_options_agrees_where_none_matters(case: Case) -> None:
     limited = replace(case.platform, max_instances=1e9)
     assert not limited.is_plain(limited.deployed(case.trace.functions))
     with patch.object(Case, "platform", limited):
+        assert_agree(case)
+
+
+@settings(max_examples=1500)
+@given(cases(handlers=True), st.booleans())
+def test_handlers_that_the_first_call_on_an_instance_loads(case: Case, limited: bool) -> None:
+    platform = replace(case.platform, max_instances=1e9 if limited else inf)
+    with patch.object(Case, "platform", platform):
         assert_agree(case)
 
 

@@ -6,7 +6,7 @@ The twin keeps no calendar. At each step it looks at everything there is, lists 
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, nan
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sim.core.random import stream, uniform
 from sim.engine import reference
 from sim.platform.platform import Platform
+from sim.platform.startup import ConstantStart, PhasedStart
 from sim.results.columns import NO_INSTANCE, OUTCOMES, START_KINDS, Columns
 from sim.workload.trace import Trace
 
@@ -44,11 +45,15 @@ class Options:
     life_s: float = inf
     by_app: bool = False
     failing: float = 0.0
+    handler_s: float = 0.0
+    timeout_s: float = inf
 
     @property
     def platform(self) -> Platform:
+        phases = {"create": self.start_up_s, "handler": self.handler_s}
         return Platform(
-            start_s=self.start_up_s, max_lifetime_s=self.life_s, instance_choice=self.choice, binding=self.binding,
+            PhasedStart(phases) if self.handler_s else ConstantStart(self.start_up_s),
+            max_lifetime_s=self.life_s, instance_choice=self.choice, binding=self.binding,
             concurrency=self.concurrency, max_wait_s=self.max_wait_s, max_instances_per_unit=self.unit_cap,
             max_instances=self.cap, queue_limit=self.queue_limit, isolation="app" if self.by_app else "function",
             start_failure_probability=self.failing, start_attempts=2,
@@ -102,6 +107,7 @@ class Life:
     opened_s: float = nan
     expiry_s: float = inf
     ended_s: float = inf
+    loaded_s: float = nan
 
     @property
     def running(self) -> bool:
@@ -232,8 +238,11 @@ class Twin:
 
     def begin(self, life: Life, seat: Seat, call: Call, now_s: float, kind: str) -> None:
         call.waits, call.place = False, None
-        call.kind, call.outcome, call.instance = kind, "ok", life.number
-        call.start_s, call.end_s = now_s, now_s + call.service_s
+        if not life.served:
+            life.loaded_s = now_s + self.options.handler_s
+        whole_s, latest_s = max(now_s, life.loaded_s) + call.service_s, now_s + self.options.timeout_s
+        call.kind, call.outcome, call.instance = kind, "ok" if whole_s <= latest_s else "timed_out", life.number
+        call.start_s, call.end_s = now_s, min(whole_s, latest_s)
         seat.end_s, seat.row, seat.call = call.end_s, call.row, call
         life.served = True
 
@@ -329,6 +338,8 @@ def options(draw: st.DrawFn, unit: float) -> Options:
         life_s=span(inf, inf, 5 * unit),
         by_app=draw(st.booleans()),
         failing=draw(st.sampled_from([0.0, 0.0, 0.5, 0.9])),
+        handler_s=span(0.0, 0.0, 0.0),
+        timeout_s=span(inf, inf, inf),
     )
 
 
@@ -353,6 +364,7 @@ FUNCTIONS = Trace.from_arrays(
 
 
 def ran(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Columns:
+    trace = replace(trace, functions=trace.functions.assign(timeout_s=options.timeout_s))
     return reference.run(trace, Windows(windows_s), options.platform, horizon_s=trace.horizon_s, seed=3, replication=1)
 
 
@@ -362,7 +374,7 @@ def twin_of(trace: Trace, windows_s: tuple[float, ...], options: Options) -> Twi
     calls = [
         Call(row, f, functions[:row].count(f), apps.index(apps[f]) if options.by_app else f, *times)
         for row, (f, *times) in enumerate(
-            zip(functions, trace.arrival_s.tolist(), trace.service_s.tolist(), windows_s, strict=True)
+            zip(functions, trace.arrival_s.tolist(), trace.duration_s.tolist(), windows_s, strict=True)
         )
     ]
     choices, failures = (

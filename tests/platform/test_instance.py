@@ -33,7 +33,7 @@ class World:
 
     def bring_to(self, state: int) -> Instance:
         steps: list[Callable[[], None]] = [
-            lambda: self.instance.serve_first(1.0, 2.0),
+            lambda: self.instance.serve_first(1.0, 3.0),
             lambda: self.pool.release(self.instance),
             lambda: self.pool.reclaim(self.instance, 13.0),
         ]
@@ -44,7 +44,7 @@ class World:
 
 
 ACTIONS: dict[str, Callable[[World], None]] = {
-    "run its first call": lambda world: world.instance.serve_first(20.0, 1.0),
+    "run its first call": lambda world: world.instance.serve_first(20.0, 21.0),
     "run another": lambda world: world.instance.serve(1, 20.0, 1.0),
     "be released": lambda world: world.pool.release(world.instance),
     "be reclaimed": lambda world: world.instance.terminate(20.0),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import sim
 from sim.core.distributions import Exponential, LogNormal, Quantiles
 from sim.core.errors import ConfigError
+from sim.core.random import stream, uniform
 from sim.engine import reference
 from sim.platform import Platform
 from sim.platform.startup import PhasedStart
@@ -51,6 +52,8 @@ from sim.results.columns import (
 )
 
 PHASES = PhasedStart({"create": Exponential(0.4), "runtime": LogNormal(0.3, 2.0)})
+LOADING = PhasedStart({"create": Exponential(0.4), "handler": LogNormal(0.3, 2.0)})
+READY_TO_LOAD = PhasedStart({"handler": 0.5})
 OPTIONS = {
     "isolation": ("function", "app"),
     "instance_choice": ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"),
@@ -61,8 +64,9 @@ OPTIONS = {
     "max_instances": (inf, 4),
     "queue_limit": (0, 2, inf),
     "max_lifetime_s": (inf, 0.5, 6.0, Quantiles([0.0, 1.0], [0.2, 9.0])),
-    "start": (0.0, 1.0, PHASES),
+    "start": (0.0, 1.0, PHASES, LOADING, READY_TO_LOAD),
     "start_failure_probability": (0.0, 0.3),
+    "image_base_mb": (0.0, 100.0),
     "prewarm_lead_s": (0.0, 1.0),
     "routers": (1, 3),
     "route_cache_size": (inf, 1, 3),
@@ -122,7 +126,13 @@ def test_the_design_covers_every_pair_in_few_cases() -> None:
 @cache
 def functions(timeout_s: float) -> pd.DataFrame:
     table = pd.DataFrame(
-        {"name": list("abc"), "app": list("xxy"), "memory_mb": [128.0, 512.0, 1024.0], "concurrency": [1, 2, 2]}
+        {
+            "name": list("abc"),
+            "app": list("xxy"),
+            "memory_mb": [128.0, 512.0, 1024.0],
+            "concurrency": [1, 2, 2],
+            "package_kind": ["zip", "image", "zip"],
+        }
     )
     return sim.Trace.from_arrays([0], [0.0], 0.0, functions=table.assign(timeout_s=timeout_s)).functions
 
@@ -146,6 +156,7 @@ class Ran:
     trace: sim.Trace
     platform: Platform
     columns: Columns
+    seed: int
 
     @classmethod
     def of(cls, case: Case, seed: int) -> "Ran":
@@ -156,7 +167,7 @@ class Ran:
         columns = reference.run(
             calls, case["policy"], platform, horizon_s=calls.horizon_s, seed=seed, replication=seed % 3
         )
-        return cls(case, calls, platform, columns)
+        return cls(case, calls, platform, columns, seed)
 
     @property
     def unit(self) -> np.ndarray:
@@ -176,10 +187,46 @@ class Ran:
             frame = pd.DataFrame({name: getattr(requests, name) for name in names})
             frame["hops"] = 0 if requests.hops is None else requests.hops
             frame["service_s"] = self.columns.ping_s if service_s is None else service_s
+            frame["duration_s"] = self.columns.ping_s if service_s is None else self.trace.duration_s
+            frame["loaded"] = np.isin(np.arange(len(frame)), requests.loading)
             frame["ping"] = service_s is None
             frames.append(frame)
         table = pd.concat(frames, ignore_index=True) if len(frames[1]) else frames[0]
-        return table.assign(unit=self.unit[table["function"]])
+        return table.assign(unit=self.unit[table["function"]], loaded_s=self.loaded_s(table))
+
+    def loaded_s(self, calls: pd.DataFrame) -> np.ndarray:
+        """When the handler of each call's instance is loaded: from the first start on it, as long as was drawn."""
+        starts = self.columns.starts
+        asked = dict(zip(starts.row.tolist(), starts.phase_s[:, -1].tolist(), strict=True))
+        first_s = calls.groupby([self.unit[calls["function"]], calls["instance"]])["start_s"].transform("min")
+        made_by = {(life["unit"], life["instance"]): life["function"] for life in self.lives().to_dict("records")}
+        load_s = []
+        for function, instance in zip(calls["function"], calls["instance"], strict=True):
+            if not self.platform.start_model.loads_late or instance == NO_INSTANCE:
+                load_s.append(0.0)
+            elif instance >= 0:
+                load_s.append(asked[instance])
+            else:
+                load_s.append(self.unasked_load_s(made_by[self.unit[function], instance], -1 - instance))
+        return (first_s + load_s).to_numpy()
+
+    def unasked_load_s(self, function: int, k: int) -> float:
+        """The load of the k-th instance of a unit that no call of the trace asked for."""
+        keys, replication = self.trace.function_keys(), self.seed % 3
+        deployed = self.platform.deployed(self.trace.functions)
+        draws = self.platform.start_model.bind(deployed, self.seed, replication, *keys, purpose="prewarm")
+        failures = int(stream(self.seed, replication, "start_failure", *keys)[function])
+        for attempt in range(self.platform.start_attempts):
+            number = k + (attempt << 40)
+            if uniform(failures, number) >= self.platform.start_failure_probability or self.held_from_0(function, k):
+                return draws.draw(function, number)[-1]
+        raise AssertionError("a call on an instance whose start failed")
+
+    def held_from_0(self, function: int, k: int) -> bool:
+        """Whether the instance was there when the run began, its start long over."""
+        lives = self.lives()
+        life = lives[(lives["unit"] == self.unit[function]) & (lives["instance"] == -1 - k)].iloc[0]
+        return life["created_s"] == life["ready_s"] == 0.0 and self.case["policy"].floor() is not None
 
     def lives(self) -> pd.DataFrame:
         """Instances, with their unit."""
@@ -210,11 +257,14 @@ def check_calls(ran: Ran) -> None:
     for column in ("start_s", "end_s"):
         assert np.array_equal(calls[column].notna(), started)
     assert np.array_equal(calls["instance"] != NO_INSTANCE, started)
-    cut = (ran.trace.service_s < ran.trace.duration_s)[calls.index[~calls["ping"]]]
-    ended = np.where(np.append(cut, np.zeros(calls["ping"].sum(), bool)), TIMED_OUT, OK)
+    loading = calls["loaded_s"] > calls["start_s"]
+    assert np.array_equal(calls["loaded"], loading)
+    whole_s = calls[["start_s", "loaded_s"]].max(axis=1) + calls["duration_s"]
+    latest_s = np.where(calls["ping"] & ~loading, inf, calls["start_s"] + case["timeout_s"])
+    assert np.array_equal(np.minimum(whole_s, latest_s)[started], calls["end_s"][started])
+    ended = np.where(whole_s > latest_s, TIMED_OUT, OK)
     assert np.array_equal(calls["outcome"][started], ended[started])
     assert calls["outcome"][~started].isin([REJECTED, TIMED_OUT, FAILED]).all()
-    assert np.array_equal((calls["start_s"] + calls["service_s"])[started], calls["end_s"][started])
     wait_s = (calls["start_s"] - calls["arrival_s"])[started]
     assert (wait_s >= 0).all()
     assert ((calls["start_s"] <= calls["arrival_s"] + case["max_wait_s"])[started]).all()

@@ -19,6 +19,7 @@ from sim.platform.startup import (
     Choose,
     ConstantStart,
     Draw,
+    PackageWork,
     PerMemoryMb,
     PerPackageMb,
     PhasedStart,
@@ -71,7 +72,7 @@ def only(phase: object, **columns: object) -> tuple[float, ...]:
 
 
 def test_phases_come_in_their_own_order() -> None:
-    assert PHASES == ("schedule", "create", "download", "prepare", "mount", "network", "runtime")
+    assert PHASES == ("schedule", "create", "download", "prepare", "mount", "network", "runtime", "handler")
     assert MODEL.phase_names == ("schedule", "download", "network", "runtime")
     assert bind(MODEL).phases == MODEL.phase_names
 
@@ -96,6 +97,12 @@ def test_download_grows_with_the_package() -> None:
 def test_memory_helps_up_to_a_point() -> None:
     assert only(PerMemoryMb(385.0), memory_mb=128.0) == (385.0 * (1 / 128),)
     assert only(PerMemoryMb(512.0, up_to_mb=1024), memory_mb=4096.0) == (0.5,)
+    assert only(PerMemoryMb(512.0, from_mb=128), memory_mb=4.0) == (4.0,)
+
+
+def test_work_on_a_package_grows_with_it_and_shrinks_with_memory() -> None:
+    assert only(PackageWork(2.0), package_mb=14.0, memory_mb=128.0) == (14.0 * (1 / 128) * 2.0,)
+    assert only(PackageWork(2.0, up_to_mb=1024), package_mb=0.0, memory_mb=4096.0) == (0.0,)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +242,8 @@ def test_models_are_values_that_pickle() -> None:
         (lambda: PerPackageMb(None), "None"),
         (lambda: PerMemoryMb(385.0, up_to_mb=0), "up_to_mb"),
         (lambda: PerMemoryMb(385.0, up_to_mb=math.nan), "up_to_mb"),
+        (lambda: PerMemoryMb(385.0, up_to_mb=128, from_mb=256), "from_mb"),
+        (lambda: PackageWork(2.0, from_mb=-1.0), "from_mb"),
         (lambda: Choose("runtme", {"go": 1.0}), "'runtme'.*runtime"),
         (lambda: Choose("memory_mb", {"128": 1.0}), "'memory_mb'"),
         (lambda: Choose("runtime", ["go"]), "mapping"),
@@ -278,7 +287,8 @@ def test_a_column_that_is_not_there_is_an_error() -> None:
 
 
 def default_totals_s(**columns: object) -> np.ndarray:
-    functions = function_table(pd.DataFrame([{"name": "f", "package_mb": 0.001, **columns}]))
+    """Whole cold starts, the load of the handler among them; 428 MB stand for the client's seven sizes of memory."""
+    functions = function_table(pd.DataFrame([{"name": "f", "package_mb": 0.001, "memory_mb": 428.0, **columns}]))
     model = sim.load_platform("default").start
     assert isinstance(model, PhasedStart)
     draws = model.bind(functions, 0, 0, *function_keys([""], ["f"], ["f"]))

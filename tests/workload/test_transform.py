@@ -12,7 +12,7 @@ from sim.workload import Trace
 from sim.workload.counts import CountSource
 from sim.workload.merging import Merge, merge
 from sim.workload.sampling import RandomSample
-from sim.workload.transform import ScaleRate, ScaleTime, Transform, call_numbers, transformed
+from sim.workload.transform import Redeploy, ScaleRate, ScaleTime, Transform, call_numbers, transformed
 
 factors = st.floats(0.01, 100.0)
 
@@ -230,3 +230,43 @@ def test_what_a_trace_says_of_itself_does_not_mislead() -> None:
     trace = Trace.from_arrays([], [], [])
     stranger = Trace(trace.function, trace.arrival_s, trace.duration_s, trace.functions, 1.0, about={"transforms": "x"})
     assert len(ScaleTime(2.0).apply(stranger).about["transforms"]) == 1
+
+
+# Deployed otherwise
+
+
+def test_functions_are_deployed_otherwise_and_called_as_before() -> None:
+    trace = daily(100)
+    other = Redeploy({"runtime": "go", "memory_mb": 512, "vpc": True}, functions=["f1", "f3"]).apply(trace)
+    assert rows(other) == rows(trace)
+    changed = (other.functions != trace.functions).any(axis=1)
+    assert other.functions["name"][changed].tolist() == ["f1", "f3"]
+    assert other.functions.loc[3, ["runtime", "memory_mb", "vpc"]].tolist() == ["go", 512.0, True]
+    assert other.functions.dtypes.equals(trace.functions.dtypes)
+    assert (Redeploy({"package_mb": 5.0}).apply(trace).functions["package_mb"] == 5.0).all()
+
+
+@given(counted())
+def test_what_is_deployed_otherwise_keeps_its_counts_and_its_draws(source: CountSource) -> None:
+    trace = source.draw(0, {})
+    other = Redeploy({"runtime": "rust"}).apply(trace)
+    assert other.counts is source
+    assert rows(other.draw(1)) == rows(trace.draw(1))
+    assert (other.draw(1).functions["runtime"] == "rust").all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "functions", "words"),
+    [
+        ({}, None, "columns must give values"),
+        ({"name": "g"}, None, "columns must give values for some of trigger"),
+        ({"owner": "x"}, None, "columns must give"),
+        ({"memory": 1.0}, None, "columns must give"),
+        ({"memory_mb": -1.0}, None, "memory_mb"),
+        ({"package_kind": "tar"}, None, "package_kind"),
+        ({"memory_mb": 1.0}, ["nobody"], "no function 'nobody'"),
+    ],
+)
+def test_nonsense_is_not_deployed(columns: dict[str, object], functions: list[str] | None, words: str) -> None:
+    with pytest.raises((ConfigError, TraceError), match=words):
+        Redeploy(columns, functions).apply(daily(10))

@@ -3,7 +3,7 @@
 from sim.platform.startup.by_memory import ByMemoryMb
 from sim.platform.startup.draws import StartDraws, totals_s
 from sim.platform.startup.models import PHASES, ConstantStart, PhasedStart, StartModel
-from sim.platform.startup.parts import Affine, Choose, Draw, PerMemoryMb, PerPackageMb, Phase, Sum
+from sim.platform.startup.parts import Affine, Choose, Draw, PackageWork, PerMemoryMb, PerPackageMb, Phase, Sum
 
 __all__ = [
     "PHASES",
@@ -12,6 +12,7 @@ __all__ = [
     "Choose",
     "ConstantStart",
     "Draw",
+    "PackageWork",
     "PerMemoryMb",
     "PerPackageMb",
     "Phase",

@@ -111,7 +111,7 @@ class StartDraws:
 
 
 def totals_s(phase_s: FloatArray) -> FloatArray:
-    """Start-up times: the phases summed left to right.
+    """Phases summed left to right: start-up times, or whole cold starts if the load of the handler is among them.
 
     Neither `numpy.sum` nor, since Python 3.12, `sum` adds floats in that order to the last bit.
 

@@ -16,17 +16,19 @@ from sim.core.errors import ConfigError
 from sim.core.random import stream
 from sim.platform.startup.draws import StartDraws
 from sim.platform.startup.parts import Affine, Draw, Phase, PhaseLike, as_phase
+from sim.results.columns import HANDLER
 
 UIntArray = npt.NDArray[np.uint64]
 
-PHASES: Final = ("schedule", "create", "download", "prepare", "mount", "network", "runtime")
+PHASES: Final = ("schedule", "create", "download", "prepare", "mount", "network", "runtime", HANDLER)
 """The phases of a cold start in their order: find a place for the instance; create its sandbox; download and unpack
-the package; prepare the environment; mount the code; attach the network (VPC); start the runtime and the user's code.
+the package; prepare the environment; mount the code; attach the network (VPC); start the runtime and the user's code;
+load the handler. The last is no part of the start-up: the first call on the instance does it, before the user's code.
 """
 
 
 class StartModel(ABC):
-    """How long a cold start takes, phase by phase; the start-up time is their sum, from the first to the last."""
+    """How long a cold start takes, phase by phase; the start-up time is their sum, first to last, but for `HANDLER`."""
 
     @property
     @abstractmethod
@@ -48,6 +50,11 @@ class StartModel(ABC):
         Raises:
             ConfigError: a function is not provided for; the message names the phase.
         """
+
+    @property
+    def loads_late(self) -> bool:
+        """Whether there is a handler to load, in the last phase, when an instance is first called."""
+        return HANDLER in self.phase_names
 
     def bind(
         self,

@@ -45,6 +45,13 @@ class Affine:
     scale: FloatArray
     offset: FloatArray
 
+    @property
+    def longest_s(self) -> FloatArray:
+        """float64[F]: the most seconds that it can take."""
+        last = np.array([*(table[-1] for table in self.tables), 0.0])  # `NO_TABLE` is the last
+        longest_s: FloatArray = self.offset + self.scale * last[self.table]
+        return longest_s
+
 
 class Phase(ABC):
     """How long a phase takes, by function. A plain number means that many seconds, a distribution `Draw` of it."""
@@ -143,22 +150,41 @@ class PerMemoryMb(_Leaf):
     Attributes:
         s_mb: seconds it would take with 1 MB.
         up_to_mb: memory beyond this does not help, as where one whole processor has been reached.
+        from_mb: memory below this counts as this, as where it is the smallest size that is sold.
     """
 
     s_mb: DistributionLike
     up_to_mb: float = inf
+    from_mb: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.up_to_mb, bool | str) or not self.up_to_mb > 0:
             raise ConfigError(f"up_to_mb must be a number of MB > 0, not {self.up_to_mb!r}")
+        if isinstance(self.from_mb, bool | str) or not 0 <= self.from_mb <= self.up_to_mb:
+            raise ConfigError(f"from_mb must be a number of MB from 0 to up_to_mb, not {self.from_mb!r}")
 
     def _drawn(self) -> Distribution:
         return as_distribution(self.s_mb)
 
     def _factor(self, functions: pd.DataFrame) -> FloatArray:
         memory_mb: FloatArray = _column(functions, "memory_mb").to_numpy(np.float64)
-        return 1.0 / np.minimum(memory_mb, self.up_to_mb)
+        return 1.0 / np.clip(memory_mb, self.from_mb, self.up_to_mb)
+
+
+@dataclass(frozen=True)
+class PackageWork(PerMemoryMb):
+    """The same for every MB of the package, as packed: `s_mb` times `package_mb` over `memory_mb`.
+
+    Attributes:
+        s_mb: seconds that 1 MB of package would take with 1 MB of memory.
+        up_to_mb: memory beyond this does not help.
+        from_mb: memory below this counts as this.
+    """
+
+    def _factor(self, functions: pd.DataFrame) -> FloatArray:
+        package_mb: FloatArray = _column(functions, "package_mb").to_numpy(np.float64)
+        return package_mb * super()._factor(functions)
 
 
 @dataclass(frozen=True)
