@@ -184,7 +184,7 @@ def test_the_part_of_an_interval_inside_the_span() -> None:
 RATES = [name for name in BY_HAND if name not in (
     "invocations", "cold_starts", "warm", "prewarmed", "queued", "rejected", "timed_out", "failed", "busy_gb_s",
     "idle_gb_s", "starting_gb_s", "wasted_gb_s", "mean_instances", "mean_busy_instances", "mean_idle_instances",
-    "pings", "instance_starts", "stem_cell_starts", "downloaded_gb", "user_cost_usd", "provider_cost_usd"
+    "pings", "stale_hops", "instance_starts", "stem_cell_starts", "downloaded_gb", "user_cost_usd", "provider_cost_usd",
 )]  # fmt: skip
 MEANS = ["mean_instances", "mean_busy_instances", "mean_idle_instances"]
 
