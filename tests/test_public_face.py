@@ -266,6 +266,7 @@ def test_every_error_a_user_can_mend_is_of_one_kind() -> None:
 
 def test_a_changed_copy_of_a_trace_is_a_trace() -> None:
     slow = replace(TRACE, duration_s=TRACE.duration_s * 2)
-    busy = [sim.simulate(trace, FIXED, horizon_s=1000).summary["busy_gb_s"] for trace in (slow, TRACE)]
+    platform = sim.load_platform("constant_start")  # no handler to load before the calls
+    busy = [sim.simulate(trace, FIXED, platform, horizon_s=1000).summary["busy_gb_s"] for trace in (slow, TRACE)]
     assert busy[0] == 2 * busy[1]
     assert slow.content_hash() != TRACE.content_hash()
