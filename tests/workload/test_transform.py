@@ -230,3 +230,8 @@ def test_what_a_trace_says_of_itself_does_not_mislead() -> None:
     trace = Trace.from_arrays([], [], [])
     stranger = Trace(trace.function, trace.arrival_s, trace.duration_s, trace.functions, 1.0, about={"transforms": "x"})
     assert len(ScaleTime(2.0).apply(stranger).about["transforms"]) == 1
+
+
+def test_a_bad_parameter_is_shown_plainly() -> None:
+    with pytest.raises(ConfigError, match=r"factor must be a finite number > 0, not 0\.0$"):
+        ScaleTime(np.float64(0.0))
