@@ -179,7 +179,7 @@ class _Requests:
             raise TraceError("no function is left of the selection", file=path)
         if not self.calls.count:
             raise TraceError(
-                f"no call arrives in span_s=[{self.start_s:g}, {self.end_s:g}]: times are from {self.low_s:.3f} to"
+                f"no call arrives in span_s=[{float(self.start_s)}, {float(self.end_s)}]: times are from {self.low_s:.3f} to"
                 f" {self.high_s:.3f} s; say span_s=[{np.floor(self.low_s):.0f}, {np.floor(self.high_s) + 1:.0f}], or a"
                 " part of it", file=path,
             )  # fmt: skip

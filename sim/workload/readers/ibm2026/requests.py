@@ -100,7 +100,11 @@ class Requests:
             raise TraceError("no app is left of the selection", file=path)
         (start_s, end_s), (low_s, high_s) = self.span_s, self.seen_s
         if low_s <= high_s and (high_s < start_s or (end_s is not None and low_s >= end_s)):
-            span = f"span_s=[{start_s:g}, {end_s:g}]" if end_s is not None else f"the weeks from {start_s:g} s on"
+            span = (
+                f"span_s=[{float(start_s)}, {float(end_s)}]"
+                if end_s is not None
+                else f"the weeks from {start_s:.0f} s on"
+            )
             raise TraceError(
                 f"no request comes in {span}: times less offset_s are from {low_s:.3f} to {high_s:.3f} s", file=path
             )
