@@ -178,11 +178,12 @@ class _Requests:
         if not self.chosen:
             raise TraceError("no function is left of the selection", file=path)
         if not self.calls.count:
+            first, last = np.floor(self.low_s), np.floor(self.high_s) + 1
             raise TraceError(
-                f"no call arrives in span_s=[{float(self.start_s)}, {float(self.end_s)}]: times are from {self.low_s:.3f} to"
-                f" {self.high_s:.3f} s; say span_s=[{np.floor(self.low_s):.0f}, {np.floor(self.high_s) + 1:.0f}], or a"
-                " part of it", file=path,
-            )  # fmt: skip
+                f"no call arrives in span_s=[{float(self.start_s)}, {float(self.end_s)}]: times are from"
+                f" {self.low_s:.3f} to {self.high_s:.3f} s; say span_s=[{first:.0f}, {last:.0f}], or a part of it",
+                file=path,
+            )
 
     def report(self) -> dict[str, Any]:
         """For the trace's `about`."""
