@@ -137,7 +137,7 @@ def compare(
     notes = {
         "workload": _workload_note(trace),
         "platform": _platform_note(trace, setting),
-        "intervals": _intervals_note(random, replications),
+        "intervals": _intervals_note(trace, random, replications),
         "baseline": "wasted memory is normalised to that of a fixed window of 10 minutes",
     }
     return Comparison(pd.DataFrame(rows), notes)
@@ -210,9 +210,17 @@ def half_width(values: pd.Series) -> float:
     return float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1, skipna=False) / np.sqrt(n))
 
 
-def _intervals_note(random: bool, replications: int) -> str:
+def _intervals_note(trace: Trace, random: bool, replications: int) -> str:
+    """What the half-widths are of; a trace that froze a draw is neither exact nor varied by replications."""
+    if "frozen" in trace.about:
+        frozen = f"the trace is {trace.about['frozen']}, which no interval knows of"
+        return f"{_spread_note(replications)}; {frozen}" if random else f"no intervals: {frozen}"
     if not random:
         return "nothing is random here: the numbers are exact for this trace and platform"
+    return _spread_note(replications)
+
+
+def _spread_note(replications: int) -> str:
     if replications == 1:
         return "one replication: no intervals"
     return f"± half-widths of 95 % t intervals over {replications} replications"

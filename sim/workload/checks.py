@@ -17,7 +17,7 @@ def number(name: str, value: Any, *, above: float = -math.inf, low: float = -mat
     bounds = [(above, ">"), (low, ">="), (high, "<=")]
     wanted = " and ".join(f"{sign} {bound:g}" for bound, sign in bounds if math.isfinite(bound))
     if not (math.isfinite(value) and value > above and low <= value <= high):
-        raise ConfigError(f"{name} must be a finite number{' ' if wanted else ''}{wanted}, not {value!r}")
+        raise ConfigError(f"{name} must be a finite number{' ' if wanted else ''}{wanted}, not {value}")
 
 
 def whole(name: str, value: Any, *, low: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -14,7 +14,9 @@ import pandas as pd
 from sim.core.errors import TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import arrivals
+from sim.workload.arrivals import MINUTE_S
 from sim.workload.durations import FIXED, MODELS, PROBABILITIES, DurationStatistics
+from sim.workload.functions import FROM_ZERO
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
@@ -52,7 +54,13 @@ class Recipe:
     @property
     def is_random(self) -> bool:
         """Whether two replications can differ."""
-        return self.arrivals != "even" or self.durations not in FIXED
+        return bool(self.drawn)
+
+    @property
+    def drawn(self) -> str:
+        """What is drawn anew in each replication, in words; empty where nothing is."""
+        what = (("arrivals", self.arrivals != "even"), ("durations", self.durations not in FIXED))
+        return " and ".join(name for name, is_drawn in what if is_drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +101,49 @@ class CountSource:
     @property
     def horizon_s(self) -> float:
         """The span of the counts: 60 s a minute."""
-        return arrivals.MINUTE_S * self.minutes
+        return MINUTE_S * self.minutes
 
     @cached_property
     def labels(self) -> npt.NDArray[np.uint64]:
         """uint64[minutes]: each minute's absolute number in the data set."""
         runs = [np.arange(first, first + length, dtype=np.uint64) for first, length in self.spans]
         return np.concatenate(runs) if runs else np.empty(0, np.uint64)
+
+    def of_functions(self, chosen: IntArray) -> CountSource:
+        """The counts of some functions, in the order of their indices given; what is drawn for them stays the same."""
+        number = np.full(len(self.functions), -1, np.int32)
+        number[chosen] = np.arange(chosen.size, dtype=np.int32)
+        cells = np.flatnonzero(number[self.function] >= 0)
+        if np.any(chosen[1:] < chosen[:-1]):
+            cells = cells[np.lexsort((number[self.function[cells]], self.minute[cells]))]
+        return replace(
+            self,
+            function=number[self.function[cells]],
+            minute=self.minute[cells],
+            count=self.count[cells],
+            functions=self.functions.iloc[chosen].reset_index(drop=True),
+            durations=self.durations.select(chosen, cells),
+        )
+
+    def of_minutes(self, spans_s: Sequence[tuple[float, float]]) -> CountSource | None:
+        """The counts of some spans of time, one after another; None if they are not whole minutes that are there.
+
+        Args:
+            spans_s: start and end of each, in seconds from the start, ascending and disjoint.
+        """
+        if any(edge % MINUTE_S for span in spans_s for edge in span):
+            return None
+        minutes = [(int(start / MINUTE_S), int(end / MINUTE_S)) for start, end in spans_s]
+        if minutes[-1][1] > self.minutes or any(first == last for first, last in minutes):
+            return None
+        number = np.full(self.minutes, -1, np.int32)
+        kept_minutes: npt.NDArray[Any] = np.concatenate([np.arange(first, last) for first, last in minutes])
+        number[kept_minutes] = np.arange(kept_minutes.size, dtype=np.int32)
+        cells = np.flatnonzero(number[self.minute] >= 0)
+        return replace(
+            self, function=self.function[cells], minute=number[self.minute[cells]], count=self.count[cells],
+            durations=self.durations.select(None, cells), spans=_runs(self.labels[kept_minutes]),
+        )  # fmt: skip
 
     def draw(self, replication: int, about: Mapping[str, Any]) -> Trace:
         """The trace of one replication, sorted by arrival; ties in order of function, then of the call in its cell.
@@ -158,6 +202,12 @@ class CountSource:
         return make
 
 
+def _runs(labels: npt.NDArray[np.uint64]) -> tuple[tuple[int, int], ...]:
+    """The labels as runs of (first, length)."""
+    breaks = np.flatnonzero(np.diff(labels.astype(np.int64)) != 1) + 1
+    return tuple((int(run[0]), run.size) for run in np.split(labels, breaks))
+
+
 def _check(source: CountSource) -> None:
     """What a reader of files must have made sure of: cells in range, not empty, in order, none twice."""
     cells, functions = source.count.size, len(source.functions)
@@ -174,8 +224,9 @@ def _check(source: CountSource) -> None:
     in_range &= (source.minute >= 0) & (source.minute < source.minutes) & (source.count > 0)
     if not in_range.all():
         row = int(np.argmin(in_range))
-        raise TraceError("a cell names no function or minute, or has no calls", row=row)
+        raise TraceError(f"a cell names no function or minute, or has no calls{FROM_ZERO}", row=row)
     place = source.minute.astype(np.int64) * functions + source.function
     rises = place[1:] > place[:-1]
     if not rises.all():
-        raise TraceError("cells must ascend by minute, then function", row=int(np.argmin(rises)) + 1)
+        row = int(np.argmin(rises)) + 1
+        raise TraceError(f"cells must ascend by minute, then function{FROM_ZERO}", row=row)

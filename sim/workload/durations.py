@@ -58,8 +58,8 @@ class DurationStatistics:
             if known is not None:
                 known.flags.writeable = False
 
-    def select(self, functions: npt.NDArray[Any] | None, cells: npt.NDArray[np.bool_]) -> DurationStatistics:
-        """Of some functions (their indices; None for all), and of some cells of the counts."""
+    def select(self, functions: npt.NDArray[Any] | None, cells: CellArray) -> DurationStatistics:
+        """Of some functions (None for all), and of some cells of the counts, by their indices."""
         average, quantiles = self.average_s, self.quantiles_s
         if functions is not None:
             average, quantiles = average[functions], quantiles[functions]

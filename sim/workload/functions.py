@@ -33,6 +33,8 @@ COLUMNS: Final = (
 IDENTITY: Final = ("name", "app", "owner")
 """The columns that say which function it is; its random numbers are keyed by them."""
 PACKAGE_KINDS: Final = ("zip", "image")
+FROM_ZERO: Final = " (the first row is 0)"
+"""Said in messages about rows of a table in memory: those of files count from 1."""
 
 _TEXT = ("name", "app", "owner", "trigger", "runtime", "package_kind")
 _POSITIVE = ("memory_mb", "timeout_s")
@@ -49,9 +51,11 @@ def function_table(given: pd.DataFrame) -> pd.DataFrame:
         bool, indexed from 0.
 
     Raises:
-        TraceError: an unknown or missing column, a value of the wrong kind or out of range, two functions alike; the
-            row named counts from 0.
+        TraceError: no frame, an unknown or missing column, a value of the wrong kind or out of range, two functions
+            alike; the row named counts from 0, and the message says so.
     """
+    if not isinstance(given, pd.DataFrame):
+        raise TraceError(f"functions must be a pandas.DataFrame with a row a function, not a {type(given).__name__}")
     unknown = [str(c) for c in given.columns if c not in COLUMNS]
     if unknown:
         raise TraceError(f"unknown columns {unknown}; a function has {list(COLUMNS)}", file="functions")
@@ -69,7 +73,8 @@ def function_table(given: pd.DataFrame) -> pd.DataFrame:
 def _typed(column: str, values: Any, rows: int) -> pd.Series:
     series = values.copy() if isinstance(values, pd.Series) else pd.Series([values] * rows, dtype=object)
     if series.isna().any():
-        raise TraceError("a value is missing", file="functions", row=int(np.argmax(series.isna())), column=column)
+        row = int(np.argmax(series.isna()))
+        raise TraceError(f"a value is missing{FROM_ZERO}", file="functions", row=row, column=column)
     try:
         if column in _TEXT:
             return series.astype(str).astype(object)
@@ -94,7 +99,8 @@ def _check(table: pd.DataFrame) -> None:
     def refuse(bad: pd.Series, column: str, why: str) -> None:
         if bad.any():
             row = int(np.argmax(bad))
-            raise TraceError(f"{why}, not {table[column].iloc[row]!r}", file="functions", row=row, column=column)
+            value = table[column].iloc[[row]].tolist()[0]  # Python's own, whose repr a reader knows
+            raise TraceError(f"{why}, not {value!r}{FROM_ZERO}", file="functions", row=row, column=column)
 
     for column in _POSITIVE:
         refuse(~(table[column] > 0), column, "must be a number > 0")

@@ -49,13 +49,16 @@ def merge(traces: Sequence[Trace], *, prefixes: Sequence[str] | None = None, pla
     starts = [0.0, *ends[:-1]] if place == "sequence" else [0.0] * len(traces)
     arrival = np.concatenate([trace.arrival_s + start for trace, start in zip(traces, starts, strict=True)])
     order = np.argsort(arrival, kind="stable")
+    origins = [dict(trace.recorded().about) for trace in traces]
+    frozen = dict.fromkeys(str(origin["frozen"]) for origin in origins if "frozen" in origin)
+    about: dict[str, Any] = {"format": "merged", "place": place, "prefixes": labels, "traces": origins}
     return Trace(
         np.concatenate([number[trace.function] for trace, number in zip(traces, numbers, strict=True)])[order],
         arrival[order],
         np.concatenate([trace.duration_s for trace in traces])[order],
         table,
         ends[-1] if place == "sequence" else max(trace.horizon_s for trace in traces),
-        about={"format": "merged", "place": place, "prefixes": labels, "traces": [dict(t.about) for t in traces]},
+        about=about | ({"frozen": ", ".join(frozen)} if frozen else {}),
     )
 
 

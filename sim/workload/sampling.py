@@ -21,7 +21,7 @@ from sim.core.errors import ConfigError, TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import checks
 from sim.workload.counts import CountSource
-from sim.workload.selection import Population, check_spans, select_counts, select_functions, select_spans
+from sim.workload.selection import Population, check_spans, select_functions, select_spans
 from sim.workload.synthesis.draws import apportion
 from sim.workload.trace import Trace
 from sim.workload.transform import Transform
@@ -44,7 +44,7 @@ class FunctionSample(Transform):
 
     def of_counts(self, source: CountSource) -> CountSource:
         """The counts of the functions that `apply` would choose; no call is made, however many there are."""
-        return select_counts(source, self.choose(Population.of(source)))
+        return source.of_functions(self.choose(Population.of(source)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,23 +92,7 @@ def select_functions(trace: Trace, chosen: IntArray) -> Trace:
         arrival_s=trace.arrival_s[kept],
         duration_s=trace.duration_s[kept],
         functions=trace.functions.iloc[chosen].reset_index(drop=True),
-        counts=None if trace.counts is None else select_counts(trace.counts, chosen),
-    )
-
-
-def select_counts(source: CountSource, chosen: IntArray) -> CountSource:
-    """The counts of some functions; what is drawn for them stays the same (see `select_functions`)."""
-    number = np.full(len(source.functions), -1, np.int32)
-    number[chosen] = np.arange(chosen.size, dtype=np.int32)
-    function = number[source.function]
-    kept = function >= 0
-    return replace(
-        source,
-        function=function[kept],
-        minute=source.minute[kept],
-        count=source.count[kept],
-        functions=source.functions.iloc[chosen].reset_index(drop=True),
-        durations=source.durations.select(chosen, kept),
+        counts=None if trace.counts is None else trace.counts.of_functions(chosen),
     )
 
 
@@ -136,13 +119,14 @@ def select_spans(trace: Trace, spans_s: Spans) -> Trace:
         arrivals.append(trace.arrival_s[first:last] - start + before)
         before += end - start
     chosen = np.concatenate(rows)
+    counts = None if trace.counts is None else trace.counts.of_minutes(spans_s)
     return replace(
-        trace,
+        trace if counts is not None else trace.recorded(),
         function=trace.function[chosen],
         arrival_s=np.concatenate(arrivals),
         duration_s=trace.duration_s[chosen],
         horizon_s=before,
-        counts=_select_minutes(trace.counts, spans_s),
+        counts=counts,
     )
 
 
@@ -158,26 +142,3 @@ def check_spans(spans_s: Spans, horizon_s: float) -> None:
     for (start, end), (following, _) in pairwise(spans_s):
         if following < end:
             raise TraceError(f"spans must ascend and not overlap: {following:g} s comes after {start:g} to {end:g} s")
-
-
-def _select_minutes(source: CountSource | None, spans_s: Spans) -> CountSource | None:
-    if source is None or any(edge % MINUTE_S for span in spans_s for edge in span):
-        return None
-    minutes = [(int(start / MINUTE_S), int(end / MINUTE_S)) for start, end in spans_s]
-    if minutes[-1][1] > source.minutes:
-        return None
-    number = np.full(source.minutes, -1, np.int32)
-    kept_minutes: npt.NDArray[Any] = np.concatenate([np.arange(first, last) for first, last in minutes])
-    number[kept_minutes] = np.arange(kept_minutes.size, dtype=np.int32)
-    minute = number[source.minute]
-    kept = minute >= 0
-    return replace(
-        source, function=source.function[kept], minute=minute[kept], count=source.count[kept],
-        durations=source.durations.select(None, kept), spans=_runs(source.labels[kept_minutes]),
-    )  # fmt: skip
-
-
-def _runs(labels: npt.NDArray[np.uint64]) -> tuple[tuple[int, int], ...]:
-    """The labels as runs of (first, length)."""
-    breaks = np.flatnonzero(np.diff(labels.astype(np.int64)) != 1) + 1
-    return tuple((int(run[0]), run.size) for run in np.split(labels, breaks))

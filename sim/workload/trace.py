@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,21 @@ import pandas as pd
 from sim.core.errors import TraceError
 from sim.core.random import function_keys
 from sim.workload.canonical import save_trace
-from sim.workload.functions import function_table
+from sim.workload.functions import FROM_ZERO, function_table
 
 if TYPE_CHECKING:
     from sim.workload.counts import CountSource
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
+
+_MOST_FUNCTIONS: Final = 2**31
+"""Their index is an int32."""
+_MANY_FUNCTIONS: Final = 1_000_000
+_UNCALLED_A_CALLED: Final = 100
+"""A table that nobody gave is refused above so many functions, 0.5 GB, if not one in so many is called: then numbers of
+another kind (hashes, ids) were taken for indices. Chosen, not measured: the largest public trace has 0.07 million
+functions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +77,11 @@ class Trace:
             arrival_s: seconds >= 0.
             duration_s: seconds >= 0; a scalar serves every call.
             functions: a row a function; `name` and whatever else is known (see `sim.workload.functions`).
-            horizon_s: the span of the trace; by default its last arrival.
+            horizon_s: the span of the trace; by default its last arrival. Later calls are kept, and counted in `about`.
 
         Raises:
-            TraceError: lengths that differ, NaN, infinities, negative times, unknown functions.
+            TraceError: lengths that differ, NaN, infinities, negative times, unknown functions, a table that is none;
+                without a table, numbers that leave nearly all functions uncalled.
         """
         arrival = _times("arrival_s", arrival_s)
         duration = _times("duration_s", np.broadcast_to(np.asarray(duration_s), arrival.shape)
@@ -90,15 +99,24 @@ class Trace:
         if np.any(arrival[1:] < arrival[:-1]):
             order = np.argsort(arrival, kind="stable")
             index, arrival, duration = index[order], arrival[order], duration[order]
-        return cls(index, arrival, duration, table, horizon)
+        after = int(np.count_nonzero(arrival > horizon))
+        about = {"report": {"calls_after_horizon": after}} if after else {}
+        return cls(index, arrival, duration, table, horizon, about=about)
 
     def __len__(self) -> int:
         return self.function.size
 
     def __repr__(self) -> str:
         size = f"{len(self):,} calls of {len(self.functions):,} functions over {self.horizon_s:,.0f} s"
-        dropped = self.about.get("report", {}).get("rows_dropped", 0)
-        return f"<Trace: {size}; {dropped:,} rows of its files dropped>" if dropped else f"<Trace: {size}>"
+        dropped, after = self.about.get("report", {}).get("rows_dropped", 0), self.calls_after_horizon
+        notes = [f"; {dropped:,} rows of its files dropped"] if dropped else []
+        notes += [f"; {after:,} calls after that"] if after else []
+        return f"<Trace: {size}{''.join(notes)}>"
+
+    @property
+    def calls_after_horizon(self) -> int:
+        """Calls later than the declared horizon: part of the trace, but no run replays them unless it is told to."""
+        return len(self) - int(np.searchsorted(self.arrival_s, self.horizon_s, "right"))
 
     @cached_property
     def service_s(self) -> FloatArray:
@@ -126,10 +144,11 @@ class Trace:
         end_s: float | None = None,
         functions: Sequence[int] | Sequence[str] | npt.NDArray[Any] | None = None,
     ) -> Trace:
-        """The calls that arrive in [start_s, end_s) of the given functions, as a recorded trace of its own.
+        """The calls that arrive in [start_s, end_s) of the given functions, as a trace of its own.
 
         Time is counted from `start_s` anew. Without `end_s` the slice runs to the end, the last arrival included. The
-        function table holds the functions chosen, in the order given; a slice has no counts and is not redrawn.
+        function table holds the functions chosen, in the order given. A trace made from counts stays one where the span
+        is whole minutes (calls that tie are then in the order of the functions chosen); else see `recorded`.
 
         Args:
             start_s: of the span, in seconds of this trace.
@@ -137,13 +156,15 @@ class Trace:
             functions: indices, or names; all of them by default.
 
         Raises:
-            TraceError: an empty or reversed span, unknown functions.
+            TraceError: an empty or reversed span, one that begins after the horizon, unknown functions.
         """
-        stop = self.horizon_s if end_s is None else float(end_s)
-        if not 0 <= start_s <= stop or (start_s == stop and end_s is not None):
+        stop, counts = self.horizon_s if end_s is None else float(end_s), self.counts
+        if not 0 <= start_s <= min(stop, self.horizon_s) or (start_s == stop and end_s is not None):
             raise TraceError(f"cannot slice from {start_s} s to {stop} s")
         first = int(np.searchsorted(self.arrival_s, start_s, "left"))
         last = len(self) if end_s is None else int(np.searchsorted(self.arrival_s, stop, "left"))
+        if counts is not None and (start_s > 0 or end_s is not None):
+            counts = counts.of_minutes([(start_s, min(stop, self.horizon_s))]) if self._ends_as_counted else None
         rows: Any = slice(first, last)
         function, table = self.function[rows], self.functions
         if functions is not None:
@@ -154,15 +175,23 @@ class Trace:
             rows = first + np.flatnonzero(kept)
             function = number[function[kept]]
             table = table.iloc[chosen].reset_index(drop=True)
+            if counts is not None:
+                counts = counts.of_functions(chosen)
+                order = np.lexsort((function, self.arrival_s[rows]))  # as they are drawn
+                rows, function = rows[order], function[order]
         return replace(
-            self,
+            self if counts is not None else self.recorded(),
             function=function.copy(),
             arrival_s=self.arrival_s[rows] - start_s,
             duration_s=self.duration_s[rows].copy(),
             functions=table,
             horizon_s=min(stop, self.horizon_s) - start_s,
-            counts=None,
+            counts=counts,
         )
+
+    @property
+    def _ends_as_counted(self) -> bool:
+        return self.counts is not None and self.horizon_s == self.counts.horizon_s
 
     def _indices(self, chosen: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         index, _ = _match_functions(chosen, self.functions)
@@ -179,6 +208,17 @@ class Trace:
             return self
         made = self.counts.draw(replication, self.about)
         return replace(made, functions=self.functions, horizon_s=self.horizon_s)  # both may have been replaced here
+
+    def recorded(self) -> Trace:
+        """The same calls without their counts: those of every replication.
+
+        Where another replication would have had others, ``about["frozen"]`` says what these are one draw of.
+        """
+        if self.counts is None:
+            return self
+        drawn = self.counts.recipe.drawn
+        about = {**self.about, "frozen": f"one draw of {drawn}"} if drawn else self.about
+        return replace(self, counts=None, about=about)
 
     @property
     def is_random(self) -> bool:
@@ -209,37 +249,56 @@ def _times(name: str, values: npt.ArrayLike) -> FloatArray:
     bad = ~(np.isfinite(column) & (column >= 0))
     if bad.any():
         row = int(np.argmax(bad))
-        raise TraceError(f"must be a finite number of seconds >= 0, not {column[row]}", row=row, column=name)
+        why = f"must be a finite number of seconds >= 0, not {float(column[row])}{FROM_ZERO}"
+        raise TraceError(why, row=row, column=name)
     return column
 
 
 def _match_functions(given: npt.NDArray[Any], table: pd.DataFrame | None) -> tuple[IntArray, pd.DataFrame]:
     """Indices and complete table for functions given by number or by name."""
+    complete = None if table is None else function_table(table)
     if given.ndim != 1:
         raise TraceError(f"must be one-dimensional, not of shape {given.shape}", column="function")
     if given.size == 0:
         given = given.astype(np.int64)
     if np.issubdtype(given.dtype, np.integer):
-        count = len(table) if table is not None else int(given.max()) + 1 if given.size else 0
+        count = _functions_numbered(given) if complete is None else len(complete)
         bad = (given < 0) | (given >= count)
         if bad.any():
             row = int(np.argmax(bad))
-            raise TraceError(f"there is no function {given[row]} among {count}", row=row, column="function")
-        if table is None:
-            table = pd.DataFrame({"name": [str(i) for i in range(count)]})
-        return given.astype(np.int32), function_table(table)
+            why = f"there is no function {int(given[row])} among {count}{FROM_ZERO}"
+            raise TraceError(why, row=row, column="function")
+        if complete is None:
+            complete = function_table(pd.DataFrame({"name": [str(i) for i in range(count)]}))
+        return given.astype(np.int32), complete
     if given.dtype.kind not in "OUT" or pd.isna(given).any():
         raise TraceError(f"must be whole numbers or names, all there, not {given.dtype}", column="function")
     names = given.astype(str)
-    if table is None:
+    if complete is None:
         codes, unique = pd.factorize(names)
         return codes.astype(np.int32), function_table(pd.DataFrame({"name": unique}))
-    complete = function_table(table)
     lookup = pd.Index(complete["name"])
     if not lookup.is_unique:
         raise TraceError("names occur in several apps: give indices instead", column="function")
     codes = lookup.get_indexer(pd.Index(names))
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
-        raise TraceError(f"the table of functions has no {names[row]!r}", row=row, column="function")
+        why = f"the table of functions has no {str(names[row])!r}{FROM_ZERO}"
+        raise TraceError(why, row=row, column="function")
     return codes.astype(np.int32), complete
+
+
+def _functions_numbered(given: npt.NDArray[Any]) -> int:
+    """How many functions there are if nobody gave a table: as many as the largest number needs."""
+    if not given.size:
+        return 0
+    row = int(np.argmax(given))
+    count = int(given[row]) + 1
+    if count > _MANY_FUNCTIONS:
+        called = np.unique(given).size
+        if count > _MOST_FUNCTIONS or count > _UNCALLED_A_CALLED * called:
+            raise TraceError(
+                f"{count - 1} would make a table of {count:,} functions, of which {called:,} are called: number the"
+                f" functions 0 to n − 1, or give names or a table{FROM_ZERO}", row=row, column="function",
+            )  # fmt: skip
+    return count

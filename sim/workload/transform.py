@@ -113,11 +113,10 @@ class ScaleTime(Transform):
         if not math.isfinite(latest_s * self.factor):
             raise TraceError(f"{self.factor:g} times {latest_s:g} s is more than a number can hold")
         return replace(
-            trace,
+            trace.recorded(),
             arrival_s=trace.arrival_s * self.factor,
             duration_s=trace.duration_s * self.factor if self.durations else trace.duration_s,
             horizon_s=trace.horizon_s * self.factor,
-            counts=None,
         )
 
 
@@ -163,9 +162,11 @@ class ScaleRate(Transform):
         order = np.argsort(arrival, kind="stable")
         rows = rows[order]
         return replace(
-            trace, function=trace.function[rows], arrival_s=arrival[order], duration_s=trace.duration_s[rows],
-            counts=None,
-        )  # fmt: skip
+            trace.recorded(),
+            function=trace.function[rows],
+            arrival_s=arrival[order],
+            duration_s=trace.duration_s[rows],
+        )
 
     def _copy(self, trace: Trace, number: int) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Rows of the calls that a copy has (0: the original), and when they arrive there."""

@@ -218,6 +218,18 @@ def test_a_trace_of_counts_without_a_draw_is_not_random(tmp_path: Path) -> None:
     assert compare(trace, {"a": FixedWindow(60)}, setting(), replications=5).frame["replications"].tolist() == [1]
 
 
+def test_one_draw_is_not_called_exact(tmp_path: Path) -> None:
+    trace = load_trace(small_counts(tmp_path / "counts"), arrivals="poisson")
+    for cut, platform, note in (
+        (trace.slice(30.0), EXACT, "no intervals: the trace is one draw of arrivals, which no interval knows of"),
+        (trace.slice(30.0), RANDOM, "over 2 replications; the trace is one draw of arrivals, which no interval"),
+        (trace.slice(60.0), EXACT, "± half-widths of 95 % t intervals over 2 replications"),
+    ):
+        compared = compare(cut, {"a": FixedWindow(60)}, setting(platform), replications=2)
+        assert note in compared.notes["intervals"]
+        assert "exact" not in compared.notes["intervals"]
+
+
 @pytest.mark.parametrize("numbers", [[1.0, 2.0, 4.0], [0.25, 0.5], [3.0, 3.0, 3.0], [1e9, 1e9 + 1, 1e9 + 5, 1e9 - 3]])
 def test_intervals_are_students(answers: Callable[[dict[str, list[float]]], None], numbers: list[float]) -> None:
     answers({"latency_p99_s": numbers})

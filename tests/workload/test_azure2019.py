@@ -119,6 +119,18 @@ def test_published_statistics_are_joined_over_days(published):
     assert report(trace, "memory_missing", "memory_rows_unused") == [1, 1]
 
 
+def test_a_negative_memory_is_no_glitch_that_is_known(published):
+    file = published / "app_memory_percentiles.anon.d02.csv"
+    file.write_text(file.read_text().replace("o1,a1,3,200", "o1,a1,3,-200"))
+    with pytest.raises(TraceError) as error:
+        load_trace(published, days=[1, 2])
+    for part in (str(file), "row 1", "'AverageAllocatedMb'", "from 0", "'-200'"):
+        assert part in str(error.value)
+    trace = load_trace(published, days=[1, 2], lenient=True)
+    assert trace.functions["memory_mb"].tolist() == [50.0, 50.0, 60.0, 50.0]  # o1/a1: day 1's 100 MB
+    assert report(trace, "rows_dropped", "duration_average_negative") == [1, 1]
+
+
 def test_a_day_without_memory_takes_that_of_the_last_day_before(published):
     trace = load_trace(published, days=[13])
     assert trace.functions["memory_mb"].tolist() == [200.0]

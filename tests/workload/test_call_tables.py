@@ -80,6 +80,69 @@ def test_any_two_of_three_times(file, columns, expected, unit):
     assert summary(load_trace(file, "csv", columns={"function": "fn", **columns}, time_unit=unit)) == expected
 
 
+AGREE = [
+    ({}, [1.0, 2.5], [0.5, 3.0], [1.5, 5.5]),
+    ({}, [1.0, 2.0], [0.6, 0.0], [2.0, 3.0]),  # rounded to whole seconds, but for the duration
+    ({"time_unit": "ms"}, [1000, 2000], [5, 7], [1006, 2006]),
+    ({"duration_unit": "ms"}, [10, 20], [900, 0], [10, 21]),
+    ({"time_unit": "ms", "duration_unit": "s"}, [0, 0], [2, 2], [1000, 3000]),
+    ({"time_unit": "ns", "origin": "first"}, [10**18, 10**18 + 9], [7, 5], [10**18 + 7, 10**18 + 14]),
+]
+DISAGREE = [
+    ({}, [1.0, 2.5], [0.5, 3.0], [1.5, 6.75], "1 s", 6.75),
+    ({}, [1.0, 2.5], [0.5, 3.0], [1.5, 4.25], "1 s", 4.25),
+    ({}, [0.0, 1.0], [0.5, 120.0], [0.5, 1.12], "1 s", 1.12),  # a duration in ms
+    ({"time_unit": "ms"}, [1000, 2000], [5, 7], [1006, 2009], "0.001 s", 2009.0),
+    ({"duration_unit": "ms"}, [10, 20], [900, 0], [10, 22], "1 s", 22.0),
+    ({"time_unit": "us"}, [0, 0], [7, 7], [7, 1008], "0.001 s", 1008.0),
+    ({"time_unit": "ns", "origin": "first"}, [10**18, 10**18], [7, 5], [10**18, 10**18 + 1_000_006], "0.001 s",
+     10**18 + 1_000_006),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "start", "took", "end"), AGREE)
+def test_an_end_that_agrees_changes_nothing(file, options, start, took, end):
+    write(file, function=["f", "f"], arrival_s=start, duration_s=took)
+    two = load_trace(file, **options)
+    write(file, function=["f", "f"], arrival_s=start, duration_s=took, end_s=end)
+    assert load_trace(file, **options).content_hash() == two.content_hash()
+
+
+@pytest.mark.parametrize(("options", "start", "took", "end", "resolution", "value"), DISAGREE)
+def test_an_end_that_disagrees_is_a_bad_row(file, options, start, took, end, resolution, value):
+    write(file, function=["f", "f"], arrival_s=start, duration_s=took, end_s=end)
+    with pytest.raises(TraceError) as error:
+        load_trace(file, **options)
+    for part in ("row 2", "'end_s'", f"arrival plus the duration, to within {resolution} ", f"not {value!r} (line 3)"):
+        assert part in str(error.value)
+    trace = load_trace(file, lenient=True, **options)
+    assert (len(trace), trace.about["report"]["rows_dropped"]) == (1, 1)
+    alone = {name: name for name in ("function", "arrival_s", "duration_s")}
+    assert len(load_trace(file, columns=alone, **options)) == 2
+
+
+def test_ends_of_parquet_are_checked_too(tmp_path):
+    start = pd.to_datetime(["2024-06-01T12:00:00", "2024-06-01T12:00:01"])
+    took = pd.to_timedelta([0.25, 2.0], unit="s")
+    calls = pd.DataFrame({"function": ["f", "f"], "arrival_s": start, "duration_s": took, "end_s": start + took})
+    calls.to_parquet(tmp_path / "t.parquet")
+    assert load_trace(tmp_path / "t.parquet").duration_s.tolist() == [0.25, 2.0]
+    calls["end_s"] += pd.to_timedelta([0, 2], unit="ms")
+    calls.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(TraceError, match=r"row 2, column 'end_s': must be the arrival plus the duration"):
+        load_trace(tmp_path / "t.parquet")
+    calls.assign(end_s=[1.0, 2.0]).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(TraceError, match="another unit"):
+        load_trace(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(("horizon_s", "after"), [(None, 0), (3.0, 0), (2.5, 1), (0.5, 2), (0.0, 3)])
+def test_calls_after_the_horizon_are_reported(file, horizon_s, after):
+    trace = load_trace(file, horizon_s=horizon_s)
+    assert len(trace) == 3
+    assert trace.calls_after_horizon == trace.about["report"]["calls_after_horizon"] == after
+
+
 def test_nanoseconds_since_1970_are_exact(file):
     start = 1_700_000_000_123_456_789
     write(file, function=["f", "f"], arrival_s=[start + 1, start], duration_s=[1, 3])

@@ -70,6 +70,20 @@ def test_golden_rows(parts):
     assert report(trace, "functions", "calls", "calls_outside_span", "durations_zero") == [3, 4, 1, 1]
 
 
+def test_a_span_without_a_call_is_refused(parts):
+    """Another day's requests, of which nothing is inside day 30."""
+    for options in (
+        {"span_s": [0, START - 2]},
+        {"span_s": [START + 8, START + 19]},
+        {"span_s": [2 * START, 3 * START]},
+    ):
+        with pytest.raises(TraceError) as error:
+            load_trace(parts, **options, functions=["296---224---pool22-300-128", "7---9---pool26-1000-1024"])
+        for part in ("no call arrives", f"{START - 1.5:.3f} to {START + 7.5:.3f} s", f"[{START - 2}, {START + 8}]"):
+            assert part in str(error.value)
+    assert len(load_trace(parts, span_s=[START - 2, START + 8])) == 4  # what it says to say
+
+
 def test_other_costs_and_clocks(parts):
     assert load_trace(parts, durations="runtime").duration_s.tolist() == [0.5, 1.0, 1.75, 0.0]
     assert load_trace(parts, durations="frontend").duration_s.tolist() == [2.0, 1.0, 2.5, 0.125]

@@ -203,6 +203,11 @@ def test_other_pickles_are_refused(tmp_path, content, parts):
         ({"span_s": [5, 5]}, ["span_s"]),
         ({"span_s": 5}, ["span_s"]),
         ({"span_s": [9 * WEEK, 10 * WEEK]}, ["no week", "[1, 2]"]),
+        (
+            {"span_s": [200, 300], "weeks": [1]},
+            ["no request comes in span_s=[200.0, 300.0]", "from 0.500 to 100.250 s"],
+        ),
+        ({"span_s": [0, 0.5], "weeks": [1]}, ["no request comes in", "from 0.500 to 100.250 s"]),
         ({"functions": ["a", "x"]}, ["'x'"]),
         ({"share": 1e-9}, ["no app is left"]),
         ({"durations": "cpu"}, ["durations", "'app', 'total'"]),

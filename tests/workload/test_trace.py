@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sim
 from sim import Trace, TraceError
 
 times = st.floats(0, 1e6, allow_nan=False)
@@ -61,10 +62,10 @@ def test_an_empty_trace_is_a_trace():
         (([0, 0], [1.0], [1.0]), ["2, 1 and 1"]),
         (([0], [np.nan], [1.0]), ["row 0", "'arrival_s'", "nan"]),
         (([0, 0], [0, np.inf], [1.0, 1.0]), ["row 1", "'arrival_s'", "inf"]),
-        (([0, 0], [0, 1], [1.0, -1.0]), ["row 1", "'duration_s'", "-1"]),
+        (([0, 0], [0, 1], [1.0, -1.0]), ["row 1", "'duration_s'", "not -1.0 (the first row is 0)"]),
         (([0, -1], [0, 1], 1.0), ["row 1", "'function'", "-1"]),
-        (([0, 5], [0, 1], 1.0), ["row 1", "'function'", "5"]),
-        ((["a", "?"], [0, 1], 1.0), ["row 1", "'function'", "?"]),
+        (([0, 5], [0, 1], 1.0), ["row 1", "'function'", "no function 5 among 5 (the first row is 0)"]),
+        ((["a", "?"], [0, 1], 1.0), ["row 1", "'function'", "has no '?' (the first row is 0)"]),
         (([0.5], [0], 1.0), ["'function'", "float64"]),
         ((["a", None], [0, 1], 1.0), ["'function'", "all there"]),
         (([[0]], [0], 1.0), ["one-dimensional", "'function'"]),
@@ -80,11 +81,12 @@ def test_bad_columns_are_named(columns, parts):
 @pytest.mark.parametrize(
     ("column", "values", "parts"),
     [
-        ("memory_mb", [1.0, 0.0], ["row 1", "> 0"]),
+        ("memory_mb", [1.0, 0.0], ["row 1", "> 0, not 0.0 (the first row is 0)"]),
         ("concurrency", [1, 1.5], ["whole"]),
+        ("concurrency", [1, 0], ["row 1", "not 0 (the first row is 0)"]),
         ("package_kind", ["zip", "tar"], ["row 1", "image"]),
         ("vpc", [True, "no"], ["neither"]),
-        ("timeout_s", [np.nan, 1.0], ["row 0", "missing"]),
+        ("timeout_s", [np.nan, 1.0], ["row 0", "missing (the first row is 0)"]),
         ("colour", [1, 2], ["unknown columns", "colour"]),
         ("name", ["a", "a"], ["row 1", "unique"]),
     ],
@@ -94,6 +96,40 @@ def test_bad_functions_are_named(column, values, parts):
     with pytest.raises(TraceError) as error:
         Trace.from_arrays([0], [0], 1.0, functions=table)
     assert all(part in str(error.value) for part in [column, *parts])
+
+
+@pytest.mark.parametrize("functions", [["a"], {"name": ["a"]}, "a"])
+@pytest.mark.parametrize("called", [[0], ["a"]])
+def test_a_table_of_functions_must_be_one(functions, called):
+    with pytest.raises(TraceError, match=f"functions must be a pandas.DataFrame.*not a {type(functions).__name__}"):
+        Trace.from_arrays(called, [0], 1.0, functions=functions)
+
+
+@pytest.mark.parametrize("number", [2**40, 2**31, 2**31 - 1, 1_000_000])
+def test_numbers_that_are_no_indices_make_no_table(number):
+    with pytest.raises(TraceError) as error:
+        Trace.from_arrays([0, number], [0.0, 1.0], 1.0)
+    for part in ("row 1", f"{number} would make", "2 are called", "0 to n − 1", "names"):
+        assert part in str(error.value)
+
+
+def test_many_functions_are_no_fault_where_they_are_called(monkeypatch):
+    monkeypatch.setattr("sim.workload.trace._MANY_FUNCTIONS", 1000)
+    every_hundredth = np.arange(99, 2000, 100)  # 20 of 2000
+    assert len(Trace.from_arrays(every_hundredth, every_hundredth, 1.0).functions) == 2000
+    with pytest.raises(TraceError, match="19 are called"):
+        Trace.from_arrays(every_hundredth[1:], every_hundredth[1:], 1.0)
+    assert len(Trace.from_arrays([999], [0.0], 1.0).functions) == 1000
+
+
+def test_calls_after_the_horizon_are_counted_and_not_replayed():
+    trace = of([(0, 1, 1), (1, 10, 1), (0, 10.5, 1), (2, 12, 1)], horizon_s=10)
+    assert (len(trace), trace.calls_after_horizon) == (4, 2)
+    assert trace.about["report"]["calls_after_horizon"] == 2
+    assert repr(trace) == "<Trace: 4 calls of 5 functions over 10 s; 2 calls after that>"
+    assert len(sim.simulate(trace, sim.policies.FixedWindow(60), sim.Platform(start_s=0.5)).invocations) == 2
+    whole = of([(0, 1, 1), (1, 10, 1)])
+    assert (whole.calls_after_horizon, dict(whole.about)) == (0, {})
 
 
 def test_slice_counts_time_anew_and_leaves_its_end_out():
@@ -113,7 +149,10 @@ def test_slice_by_functions_numbers_them_as_given():
         assert part.arrival_s.tolist() == [1, 3]
 
 
-@pytest.mark.parametrize("options", [{"start_s": 3, "end_s": 3}, {"start_s": 4, "end_s": 2}, {"functions": [0, 0]}])
+@pytest.mark.parametrize(
+    "options",
+    [{"start_s": 3, "end_s": 3}, {"start_s": 4, "end_s": 2}, {"functions": [0, 0]}, {"start_s": 11, "end_s": 12}],
+)
 def test_impossible_slices_are_refused(options):
     with pytest.raises(TraceError):
         of([(0, 1, 1)], horizon_s=10).slice(**options)

@@ -270,3 +270,8 @@ def test_what_is_deployed_otherwise_keeps_its_counts_and_its_draws(source: Count
 def test_nonsense_is_not_deployed(columns: dict[str, object], functions: list[str] | None, words: str) -> None:
     with pytest.raises((ConfigError, TraceError), match=words):
         Redeploy(columns, functions).apply(daily(10))
+
+
+def test_a_bad_parameter_is_shown_plainly() -> None:
+    with pytest.raises(ConfigError, match=r"factor must be a finite number > 0, not 0\.0$"):
+        ScaleTime(np.float64(0.0))

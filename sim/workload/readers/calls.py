@@ -58,6 +58,11 @@ class Calls:
             counts += np.bincount(function, minlength=functions)
         return counts
 
+    def after(self, horizon_s: float | None) -> int:
+        """Calls later than a horizon, once arrivals are seconds; 0 where none is declared."""
+        latest = np.inf if horizon_s is None else horizon_s
+        return sum(int(np.count_nonzero(arrival > latest)) for _, arrival, _ in self.parts)
+
     @property
     def earliest(self) -> float:
         """The first arrival; 0 where there is none."""

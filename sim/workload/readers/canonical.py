@@ -16,7 +16,7 @@ from sim.core.errors import TraceError
 from sim.workload.canonical import AVERAGES, COUNTS, DURATIONS, FORMAT, FUNCTIONS, INVOCATIONS, TRACE, VERSION, schema
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.durations import DurationStatistics
-from sim.workload.functions import function_table
+from sim.workload.functions import FROM_ZERO, function_table
 from sim.workload.readers.faults import Faults
 from sim.workload.trace import Trace
 
@@ -94,7 +94,7 @@ def _columns(file: Path) -> Columns:
             raise TraceError(f"is of type {column.type}, not {field.type}", file=file, column=field.name)
         if column.null_count:
             row = int(np.argmax(column.is_null().to_numpy()))
-            raise TraceError("a value is missing", file=file, row=row, column=field.name)
+            raise TraceError(f"a value is missing{FROM_ZERO}", file=file, row=row, column=field.name)
         columns[field.name] = column.to_numpy()
     return columns
 
@@ -102,7 +102,7 @@ def _columns(file: Path) -> Columns:
 def _refuse(bad: np.ndarray[Any, Any], why: str, file: Path, column: str, values: np.ndarray[Any, Any]) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise TraceError(f"{why}, not {values[row]}", file=file, row=row, column=column)
+        raise TraceError(f"{why}, not {values[row].tolist()}{FROM_ZERO}", file=file, row=row, column=column)
 
 
 def _functions(file: Path) -> pd.DataFrame:
@@ -125,7 +125,7 @@ def _good_calls(
         bad &= good
         if bad.any():
             row = int(np.argmax(bad))
-            error = TraceError(f"{why}, not {calls[column][row]}", file=file, row=row, column=column)
+            error = TraceError(f"{why}, not {calls[column][row].item()}{FROM_ZERO}", file=file, row=row, column=column)
             faults.meet(error, f"{column} {why}", int(bad.sum()))
             good[bad] = False
 

@@ -76,7 +76,8 @@ def join_durations(
     means = RunningMean(len(index), 1 + len(_PERCENTILES))
     report = dict.fromkeys(("rows_unused", "rows_repeated", "average_negative", "percentiles_mended"), 0)
     for day in days:
-        source = _Source(day.durations, FUNCTION, (_AVERAGE, *_PERCENTILES), _COUNT, day.published)
+        kind = NUMBER if day.published else NOT_NEGATIVE
+        source = _Source(day.durations, FUNCTION, (_AVERAGE, *_PERCENTILES), kind, _COUNT, day.published)
         function, table = source.read(index, faults)
         used = function >= 0
         values, negative, mended = _mend(table[:, :-1])
@@ -97,7 +98,8 @@ def join_memory(
     """Memory of every function in MB, and what the load report says of it.
 
     Published files know the memory of apps: it is split evenly over the app's functions in the days read, chosen or
-    not, as the samplers do. A memory of zero counts as missing.
+    not, as the samplers do. A memory of zero counts as missing; one below zero is a bad row: the
+    publishers speak of negative durations only.
 
     Raises:
         TraceError: a file is not what it should be.
@@ -109,7 +111,8 @@ def join_memory(
     report = {"rows_unused": 0, "rows_repeated": 0}
     for day in days:
         assert day.memory is not None
-        source = _Source(day.memory, FUNCTION[:2] if of_apps else FUNCTION, (_MEMORY,), _SAMPLES, of_apps)
+        key = FUNCTION[:2] if of_apps else FUNCTION
+        source = _Source(day.memory, key, (_MEMORY,), NOT_NEGATIVE, _SAMPLES, of_apps)
         of_row, table = source.read(unit, faults)
         report["rows_unused"] += int((of_row < 0).sum())
         report["rows_repeated"] += means.add(of_row, table[:, :1], table[:, 1])
@@ -137,18 +140,19 @@ def _mend(values: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.ND
 
 @dataclass(frozen=True)
 class _Source:
-    """A file of statistics: the columns that name a row, those with values, and that of its weight."""
+    """A file of statistics: the columns that name a row, those with values and their kind, and that of its weight."""
 
     file: Path
     key: tuple[str, ...]
     values: tuple[str, ...]
+    kind: Kind
     weight: str
     published: bool
 
     def read(self, index: Mapping[str, int], faults: Faults) -> tuple[IntArray, FloatArray]:
         """Number of each row's function or app (-1 if it is not wanted), and its values, the weight as last column."""
         kinds: dict[str, Kind] = dict.fromkeys(self.key, TEXT)
-        kinds |= dict.fromkeys(self.values, NUMBER if self.published else NOT_NEGATIVE) | {self.weight: NOT_NEGATIVE}
+        kinds |= dict.fromkeys(self.values, self.kind) | {self.weight: NOT_NEGATIVE}
         numbers: list[int] = []
         tables: list[FloatArray] = []
         seen: set[str] = set()

@@ -135,6 +135,7 @@ class _Requests:
         self.seen: set[str] = set()
         self.chosen: dict[str, int] = {}
         self.outside = self.zero = 0
+        self.low_s, self.high_s = np.inf, -np.inf
 
     def read(self, file: Path, faults: Faults) -> None:
         """Take up a part."""
@@ -148,6 +149,8 @@ class _Requests:
             wanted = number >= 0
             inside = (arrival_s >= self.start_s) & (arrival_s < self.end_s)
             self.outside += int((wanted & ~inside).sum())
+            self.low_s = min(self.low_s, float(arrival_s[wanted].min(initial=np.inf)))
+            self.high_s = max(self.high_s, float(arrival_s[wanted].max(initial=-np.inf)))
             kept = wanted & inside
             duration_s = block.numbers(self.duration)[kept]
             self.zero += int((duration_s == 0).sum())
@@ -168,12 +171,19 @@ class _Requests:
         return self.chosen.get(name, -1)
 
     def check(self, path: Path) -> None:
-        """Refuse a selection of which nothing is there."""
+        """Refuse a selection of which nothing is there, and a span without a call."""
         missing = set(self.selection.functions or ()) - set(self.chosen)
         if missing:
             raise TraceError(f"no function is called {sorted(missing)[:3]}", file=path)
         if not self.chosen:
             raise TraceError("no function is left of the selection", file=path)
+        if not self.calls.count:
+            first, last = np.floor(self.low_s), np.floor(self.high_s) + 1
+            raise TraceError(
+                f"no call arrives in span_s=[{float(self.start_s)}, {float(self.end_s)}]: times are from"
+                f" {self.low_s:.3f} to {self.high_s:.3f} s; say span_s=[{first:.0f}, {last:.0f}], or a part of it",
+                file=path,
+            )
 
     def report(self) -> dict[str, Any]:
         """For the trace's `about`."""

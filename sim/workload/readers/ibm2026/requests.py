@@ -48,6 +48,7 @@ class Requests:
         apps: the number of each wanted app.
         counts: for the load report.
         clocks: from when each week counts its times, from the start of the ``data set`` or of the ``week``.
+        seen_s: the first and the last time of wanted apps, inside the span or not.
     """
 
     selection: Selection
@@ -59,6 +60,7 @@ class Requests:
     apps: dict[App, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     clocks: dict[int, str] = field(default_factory=dict)
+    seen_s: tuple[float, float] = (np.inf, -np.inf)
 
     def read(self, week: int, file: Path, limit_mb: float) -> None:
         """Take up the requests of a week.
@@ -88,13 +90,24 @@ class Requests:
         """Refuse a selection of which nothing is there.
 
         Raises:
-            TraceError: no app is left, or one that is wanted by name is missing.
+            TraceError: no app is left, one that is wanted by name is missing, or the span is wholly before or after
+                their requests (between two of them it may be empty: then nobody called).
         """
         missing = set(self.selection.functions or ()) - {app for _, app in self.apps}
         if missing:
             raise TraceError(f"no app of the weeks read is called {sorted(missing)[:3]}", file=path)
         if not self.apps:
             raise TraceError("no app is left of the selection", file=path)
+        (start_s, end_s), (low_s, high_s) = self.span_s, self.seen_s
+        if low_s <= high_s and (high_s < start_s or (end_s is not None and low_s >= end_s)):
+            span = (
+                f"span_s=[{float(start_s)}, {float(end_s)}]"
+                if end_s is not None
+                else f"the weeks from {start_s:.0f} s on"
+            )
+            raise TraceError(
+                f"no request comes in {span}: times less offset_s are from {low_s:.3f} to {high_s:.3f} s", file=path
+            )
 
     def report(self) -> dict[str, Any]:
         """For the trace's `about`."""
@@ -139,6 +152,8 @@ class Requests:
         inside = (times_s >= start_s) & (times_s < (np.inf if end_s is None else end_s))
         number = self.apps.setdefault(app, len(self.apps))
         arrivals, durations = times_s[inside] - start_s, durations_s[inside]
+        low_s, high_s = self.seen_s
+        self.seen_s = (min(low_s, float(times_s.min(initial=np.inf))), max(high_s, float(times_s.max(initial=-np.inf))))
         self.counts["outside"] += int((~inside).sum())
         self.counts["zero"] += int((durations == 0).sum())
         self.calls.add(np.full(arrivals.size, number, np.int32), arrivals, durations)

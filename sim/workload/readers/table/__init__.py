@@ -1,10 +1,10 @@
 """Anyone's calls: a CSV or Parquet table with a row a call, and a mapping that says which column is what.
 
-Two of `arrival_s`, `duration_s` and `end_s` must be there; the third follows. `columns` gives each its name in the
-table; without it the table has our names. Times are numbers in `time_unit`, or, in Parquet, timestamps. A function is
-known by owner, app and name, as far as the table has them; whatever else it says of a function must be the same in all
-of the function's rows, or stands in a second table, `functions`, a row a function. What is not given takes the default
-of `sim.workload.functions`.
+Two of `arrival_s`, `duration_s` and `end_s` must be there; the third follows, or must agree. `columns` gives each its
+name in the table; without it the table has our names. Times are numbers in `time_unit`, or, in Parquet, timestamps. A
+function is known by owner, app and name, as far as the table has them; whatever else it says of a function must be the
+same in all of the function's rows, or stands in a second table, `functions`, a row a function. What is not given takes
+the default of `sim.workload.functions`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_csv(
         time_unit: of arrivals and ends: s, ms, us or ns.
         duration_unit: of durations; by default the same.
         origin: what counts as second zero, in `time_unit`: by default 0; ``"first"`` is the first arrival.
-        horizon_s: the trace's span; by default its last arrival.
+        horizon_s: the trace's span; by default its last arrival. Later calls are kept, not replayed, and counted.
         delimiter: one character.
         lenient: leave out rows that cannot be used, and count them; believe the later of two rows that contradict each
             other on their function.

@@ -56,6 +56,7 @@ class Assembly:
             "functions_never_called": int((calls.per_function(len(functions.values)) == 0).sum()),
             "functions_contradicted": len(functions.conflicts),
             "calls": calls.count,
+            "calls_after_horizon": calls.after(self.horizon_s),
             "arrivals_rounded_to_zero": times.rounded,
         }
         about = {"format": format, "path": str(table.file), "licence": LICENCE, "report": report | faults.report()}

@@ -65,8 +65,8 @@ def are_ours(names: Sequence[str]) -> bool:
     return FUNCTION in names and sum(name in names for name in TIMES) > 1
 
 
-def choose_times(columns: Mapping[str, str], file: Path) -> tuple[str, str]:
-    """The two of `TIMES` that arrivals and durations are made of; an end besides both is not read.
+def choose_times(columns: Mapping[str, str], file: Path) -> tuple[str, ...]:
+    """Those of `TIMES` that are there: arrivals and durations are made of the first two; an end besides must agree.
 
     Raises:
         TraceError: two are not there.
@@ -74,7 +74,7 @@ def choose_times(columns: Mapping[str, str], file: Path) -> tuple[str, str]:
     given = [name for name in TIMES if name in columns]
     if len(given) < 2:
         raise TraceError(f"two of {list(TIMES)} must be among the columns, not {given}", file=file)
-    return given[0], given[1]
+    return tuple(given)
 
 
 def kind_of(column: str) -> Kind:
