@@ -27,7 +27,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf rea
 
 from sim.core.build import TARGET, Trust, build, check_arguments, check_type, resolve
 from sim.core.errors import ConfigError
-from sim.engine.simulate import ENGINES
+from sim.engine.simulate import ENGINES, require_price
 from sim.experiment.comparison import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
@@ -275,6 +275,8 @@ def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) 
         engine=_engine(config["engine"]),
         **{key: config[key] for key in ("seed", "warm_up_s", "horizon_s")},
     )
+    for policy in policies.values():
+        require_price(policy, setting.price)
     return Run(options, policies, setting, config["replications"], transforms)
 
 

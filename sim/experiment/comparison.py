@@ -12,7 +12,7 @@ from scipy import stats
 
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
-from sim.engine.simulate import simulate
+from sim.engine.simulate import require_price, simulate
 from sim.platform.platform import Platform
 from sim.policies.keepalive.fixed_window import FixedWindow
 from sim.policies.keepalive.role import KeepAlive
@@ -112,6 +112,7 @@ def compare(
     require_instance("policies", policies, Mapping)
     for label, policy in policies.items():
         require_instance(f"policies[{label!r}]", policy, KeepAlive)
+        require_price(policy, setting.price)
     if not policies:
         raise ConfigError("there is no policy to compare")
     if replications < 1:

@@ -34,7 +34,14 @@ from sim.platform.slotted_pool import Rules, SlottedPool
 from sim.platform.starter import RetryingStarter, Starter
 from sim.platform.startup import StartDraws, StartModel
 from sim.platform.trigger import Progress, Trigger
-from sim.policies.keepalive.role import KeepAlive, checked_windows_s
+from sim.policies.keepalive.role import (
+    KeepAlive,
+    checked_calls,
+    checked_floor,
+    checked_rule,
+    checked_unit_window_s,
+    checked_windows_s,
+)
 from sim.policies.keepalive.rule import Rule
 from sim.results.columns import Columns
 from sim.workload.trace import Trace
@@ -76,8 +83,9 @@ class LivePlatform:
         self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
-        rule, floor, pings = keep_alive.rule(), keep_alive.floor(), keep_alive.calls()
-        asks = rule, floor, pings, None if keep_alive.unit_window_s() == inf else keep_alive
+        rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
+        unit_window_s = checked_unit_window_s(keep_alive)
+        asks = rule, floor, pings, None if unit_window_s == inf else keep_alive
         plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
         self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
@@ -136,7 +144,7 @@ class LivePlatform:
     def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
         """Give each pool what applies the policy to it."""
         for pool in pools:
-            pool.unit_window_s = keep_alive.unit_window_s()
+            pool.unit_window_s = checked_unit_window_s(keep_alive)
         if rule is None:
             windows_s = _windows(keep_alive, self._trace)
             for pool in pools:
@@ -145,8 +153,9 @@ class LivePlatform:
         apps = self._registry.units("app" if keep_alive.learns_by == "app" else self._platform.isolation)
         streams = self._streams("keep_alive_rule")
         learners: dict[int, Learner] = {}
+        name = type(keep_alive).__name__
         for pool in pools:
-            learner = learners.setdefault(apps[pool.function], Learner(rule, streams[pool.function]))
+            learner = learners.setdefault(apps[pool.function], Learner(rule, streams[pool.function], name))
             pool.keeper = LearningKeeper(self.calendar, learner, pool, self._platform.prewarm_lead_s)
 
     def _streams(self, purpose: str) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from sim.core import checks
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart, StartModel
@@ -45,7 +46,8 @@ class Platform:
         max_wait_s: how long a call waits before it gives up.
         max_instances_per_unit: how many instances a function (with isolation by app: an app) may have.
         max_instances: how many there may be in all.
-        queue_limit: how many calls of a unit may wait for room where these are reached; others are rejected. 0: all.
+        queue_limit: how many calls of a unit may wait for room where a cap is reached; further ones are rejected. 0:
+            every call that finds no room is rejected; infinity: all wait.
     """
 
     start: StartModel | None = None
@@ -75,24 +77,20 @@ class Platform:
             raise ConfigError("a platform needs either start (a model of phases) or start_s (seconds), and not both")
         if self.start is not None and not isinstance(self.start, StartModel):
             raise ConfigError(f"start must be a start model, not {self.start!r}")
-        if not 0 <= self.start_failure_probability <= 1:
-            raise ConfigError(f"start_failure_probability must be from 0 to 1, not {self.start_failure_probability!r}")
-        _ = self.start_model  # refuses an impossible start_s
+        if self.start_s is not None:
+            checks.number("start_s", self.start_s, low=0)
 
     def _check_numbers(self) -> None:
-        life = self.max_lifetime_s
-        if not isinstance(life, Distribution) and not life > 0:
-            raise ConfigError(f"max_lifetime_s must be a number > 0 or a distribution, not {life!r}")
-        for name in ("max_instances_per_unit", "max_instances"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
-        for name in ("prewarm_lead_s", "max_wait_s", "queue_limit"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
-        if self.concurrency is not None and not self.concurrency >= 1:
-            raise ConfigError(f"concurrency must be 1 or more, not {self.concurrency!r}")
-        if not self.start_attempts >= 1:
-            raise ConfigError(f"start_attempts must be 1 or more, not {self.start_attempts!r}")
+        if not isinstance(self.max_lifetime_s, Distribution):
+            checks.number("max_lifetime_s", self.max_lifetime_s, above=0, finite=False)
+        checks.number("start_failure_probability", self.start_failure_probability, low=0, high=1)
+        for name in ("prewarm_lead_s", "max_wait_s"):
+            checks.number(name, getattr(self, name), low=0, finite=False)
+        for name, low in (("max_instances_per_unit", 1), ("max_instances", 1), ("queue_limit", 0)):
+            checks.whole(name, getattr(self, name), low=low, or_infinity=True)
+        checks.whole("start_attempts", self.start_attempts, low=1)
+        if self.concurrency is not None:
+            checks.whole("concurrency", self.concurrency, low=1)
 
     @property
     def start_model(self) -> StartModel:
