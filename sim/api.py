@@ -19,7 +19,8 @@ from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.workload.trace import Trace
 
-# Composing a preset takes as long as simulating 50,000 calls, and what comes out is an immutable value.
+# Composing a preset takes as long as simulating 50,000 calls. What is kept are immutable values, each under the one key
+# that there is (no argument), equal to those that composing again would give: no behaviour depends on it.
 _default_platform = cache(load_platform)
 _default_price = cache(load_pricing)
 _default_provider = cache(load_provider)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -24,7 +27,7 @@ from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.experiment.comparison import Comparison, compare, number_of_runs
 from sim.experiment.manifest import manifest
-from sim.experiment.run_folder import write_run
+from sim.experiment.run_folder import CLAIM, claimed, write_run
 from sim.report.figures import pareto, save_figure
 from sim.report.policies import policy_table
 from sim.report.progress import progress
@@ -45,7 +48,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, or 2 with one message for what the user can mend."""
+    """Run a command; returns the exit status: 0; 2, with one message, for what the user can mend; 130, 143: stopped."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
@@ -57,13 +60,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command not in COMMANDS:
             raise ConfigError(f"there is no command {command!r}; there is {', '.join(COMMANDS)}")
-        COMMANDS[command](words[1:])
+        with _terminable():
+            COMMANDS[command](words[1:])
     except KeepwarmError as error:
         return _say(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         Console(stderr=True).print("\nstopped; what was not finished was not written", highlight=False)
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
     return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end: the same way out as for Ctrl-C, with a status of its own."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `Terminated` where the signal comes; what handled it before does so again afterwards."""
+    if threading.current_thread() is not threading.main_thread():  # only that may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
 
 
 def _say(error: KeepwarmError) -> int:
@@ -82,12 +107,16 @@ def run(words: Sequence[str]) -> None:
         config.screen(parsed, trust)
 
     def job(composed: DictConfig) -> None:
+        place = HydraConfig.get()
+        folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
         try:
-            run_job(composed, trust)
+            with claimed(folder, may_rename=by_time) as mine:
+                run_job(composed, mine, trust)
         except KeepwarmError as error:
             sys.exit(_say(error))
         finally:
-            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+            if by_time:
+                _remove_empty_days(folder)
 
     hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(job)()
 
@@ -106,11 +135,10 @@ def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return packages, rest
 
 
-def run_job(composed: DictConfig, trust: Trust) -> None:
-    """One comparison: read, simulate, show, write."""
+def run_job(composed: DictConfig, folder: Path, trust: Trust) -> None:
+    """One comparison: read, simulate, show, write into a folder that is this run's alone."""
     started = datetime.now(UTC)
     hydra_config = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir)
     presets = [Path(s.path) for s in hydra_config.runtime.config_sources if s.schema == "file"]
     values = config.plain(composed)
     configured = config.build_run(values, presets, trust)
@@ -140,17 +168,21 @@ def _show(console: Console, compared: Comparison, folder: Path) -> None:
         console.print(comparison_table(compared.frame, compared.notes, width=console.width))
     else:
         console.print(comparison_text(compared.frame, compared.notes), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"written to {_short(folder)}: {', '.join(sorted(p.name for p in folder.iterdir()))}",
-                  markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+    written = ", ".join(sorted(p.name for p in folder.iterdir() if p.name != CLAIM))
+    console.print(f"written to {_short(folder)}: {written}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _short(folder: Path) -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _remove_empty_days(folder: Path) -> None:
+    """Remove the folder of the day, and that of the days, if they are empty and below the working directory."""
+    with suppress(OSError):  # one is not empty
+        for parent in folder.parents:
+            if not (parent.is_relative_to(Path.cwd()) and parent != Path.cwd()):
+                break
+            parent.rmdir()
 
 
 def policies(words: Sequence[str]) -> None:

@@ -46,7 +46,7 @@ def simulate(
     if engine not in ENGINES:
         raise ConfigError(f"there is no engine {engine!r}; there is {sorted(ENGINES)}")
     require_price(policy, price)
-    span = _span(trace, warm_up_s, horizon_s)
+    span = measured_span(trace, warm_up_s, horizon_s)
     columns = ENGINES[engine](
         trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication, on_progress=on_progress
     )
@@ -83,7 +83,8 @@ def _check_types(trace: Trace, policy: KeepAlive, platform: Platform) -> None:
             raise ConfigError(f"{name} must be a {kind.__name__}{hint}, not {value!r}")
 
 
-def _span(trace: Trace, warm_up_s: float, horizon_s: float | None) -> Span:
+def measured_span(trace: Trace, warm_up_s: float, horizon_s: float | None) -> Span:
+    """The measured span of a run of `trace`; ConfigError if there is none."""
     checks.number("warm_up_s", warm_up_s, finite=False)
     if horizon_s is not None:
         checks.number("horizon_s", horizon_s, finite=False)
