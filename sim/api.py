@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from math import inf
 
-import numpy as np
 import pandas as pd
 
 from sim.config import load_platform, load_pricing, load_provider
-from sim.core.errors import ConfigError
+from sim.core import checks
 from sim.engine.simulate import simulate as run_engine
 from sim.experiment.comparison import Setting
 from sim.experiment.comparison import compare as run_comparison
@@ -19,7 +19,8 @@ from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.workload.trace import Trace
 
-# Composing a preset takes as long as simulating 50,000 calls, and what comes out is an immutable value.
+# Composing a preset takes as long as simulating 50,000 calls. What is kept are immutable values, each under the one key
+# that there is (no argument), equal to those that composing again would give: no behaviour depends on it.
 _default_platform = cache(load_platform)
 _default_price = cache(load_pricing)
 _default_provider = cache(load_provider)
@@ -64,7 +65,7 @@ def simulate(
     setting = _setting(platform, price, provider, engine, seed, warm_up_s, horizon_s)
     return run_engine(
         trace, policy, setting.platform, price=setting.price, provider=setting.provider, engine=engine,
-        seed=setting.seed, replication=_whole("replication", replication), record=record, warm_up_s=warm_up_s,
+        seed=setting.seed, replication=_whole("replication", replication, low=0), record=record, warm_up_s=warm_up_s,
         horizon_s=horizon_s,
     )  # fmt: skip
 
@@ -126,8 +127,7 @@ def _setting(
     )
 
 
-def _whole(name: str, value: object) -> int:
+def _whole(name: str, value: int, *, low: float = -inf) -> int:
     """A Python int, of numpy's integers too, whose arithmetic has other limits."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ConfigError(f"{name} must be a whole number, not {value!r}")
+    checks.whole(name, value, low=low)
     return int(value)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -27,7 +30,7 @@ from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.experiment.comparison import compare, number_of_runs
 from sim.experiment.manifest import manifest
-from sim.experiment.run_folder import write_run
+from sim.experiment.run_folder import CLAIM, claimed, write_run
 from sim.report.figures import pareto, save_figure
 from sim.report.policies import policy_table
 from sim.report.progress import progress
@@ -52,7 +55,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, or 2 with one message for what the user can mend."""
+    """Run a command; returns the exit status: 0; 2, with one message, for what the user can mend; 130, 143: stopped."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = words[0] if words else "--help"
     if command in ("-h", "--help"):
@@ -64,13 +67,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command not in COMMANDS:
             raise ConfigError(f"there is no command {command!r}; there is {', '.join(COMMANDS)}")
-        COMMANDS[command](words[1:])
+        with _terminable():
+            COMMANDS[command](words[1:])
     except KeepwarmError as error:
         return _say(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         Console(stderr=True).print("\nstopped; what was not finished was not written", highlight=False)
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
     return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end: the same way out as for Ctrl-C, with a status of its own."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `Terminated` where the signal comes; what handled it before does so again afterwards."""
+    if threading.current_thread() is not threading.main_thread():  # only that may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
 
 
 def _say(error: KeepwarmError) -> int:
@@ -89,12 +114,16 @@ def run(words: Sequence[str]) -> None:
         config.screen(parsed, trust)
 
     def job(composed: DictConfig) -> None:
+        place = HydraConfig.get()
+        folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
         try:
-            run_job(composed, trust)
+            with claimed(folder, may_rename=by_time) as mine:
+                run_job(composed, mine, trust)
         except KeepwarmError as error:
             sys.exit(_say(error))
         finally:
-            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+            if by_time:
+                _remove_empty_days(folder)
 
     hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(job)()
 
@@ -121,7 +150,7 @@ class Job:
         run: what was configured.
         config_yaml: the configuration, as it is written.
         overrides: those of the command line.
-        folder: for the results.
+        folder: for the results, and this run's alone.
         console: what people see.
         started: when.
     """
@@ -153,20 +182,20 @@ class Job:
             self.console.print(table)
         else:
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        written = ", ".join(sorted(p.name for p in self.folder.iterdir()))
+        written = ", ".join(sorted(p.name for p in self.folder.iterdir() if p.name != CLAIM))
         self.console.print(f"written to {_short(self.folder)}: {written}",
                            markup=False, highlight=False, soft_wrap=True)  # fmt: skip
 
 
-def run_job(composed: DictConfig, trust: Trust) -> None:
-    """One comparison or study: read, simulate, write, show."""
+def run_job(composed: DictConfig, folder: Path, trust: Trust) -> None:
+    """One comparison or study: read, simulate, write into a folder that is this run's alone, show."""
     started = datetime.now(UTC)
     hydra_config = HydraConfig.get()
     presets = [Path(s.path) for s in hydra_config.runtime.config_sources if s.schema == "file"]
     values = config.plain(composed)
     job = Job(
         config.build_run(values, presets, trust), config.to_yaml(values), hydra_config.overrides.task,
-        Path(hydra_config.runtime.output_dir), Console(), started,
+        folder, Console(), started,
     )  # fmt: skip
     if job.run.study is None:
         _compare(job)
@@ -202,9 +231,13 @@ def _short(folder: Path) -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _remove_empty_days(folder: Path) -> None:
+    """Remove the folder of the day, and that of the days, if they are empty and below the working directory."""
+    with suppress(OSError):  # one is not empty
+        for parent in folder.parents:
+            if not (parent.is_relative_to(Path.cwd()) and parent != Path.cwd()):
+                break
+            parent.rmdir()
 
 
 def policies(words: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf rea
 
 from sim.core.build import TARGET, Trust, build, check_arguments, check_type, resolve
 from sim.core.errors import ConfigError
-from sim.engine.simulate import ENGINES
+from sim.engine.simulate import ENGINES, require_price
 from sim.experiment.comparison import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
@@ -120,7 +120,7 @@ def _preset(key: str, name: str, parameters: Mapping[str, Any], group: str | Non
     return dict(node)
 
 
-def _public(node: Mapping[str, Any]) -> list[str]:
+def _public(node: Mapping[Any, Any]) -> list[str]:
     return [key for key in node if key != TARGET]
 
 
@@ -151,8 +151,24 @@ def compose_config(
             composed = compose(name, overrides=[*overrides, *search], return_hydra_config=with_hydra)
             _check_choices(name, [*overrides, *search])
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
-        raise ConfigError(_tidy(str(error))) from None
+        there = _keys_beside(str(error), overrides, partial(compose_config, folder=folder, name=name, extra=extra))
+        raise ConfigError(f"{_tidy(str(error))}{there}") from None
     return composed
+
+
+def _keys_beside(message: str, overrides: Sequence[str], look: Callable[[Sequence[str]], DictConfig]) -> str:
+    """The keys there are where an override named one that there is not; nothing if the message is of something else."""
+    found = re.search(r"Could not override '(.*)'", message)
+    key = found[1] if found else ""
+    others = [override for override in overrides if override.partition("=")[0] != key]
+    if not key or len(others) == len(overrides):
+        return ""
+    place = key.rpartition(".")[0]
+    node = OmegaConf.select(look(others), place) if place else look(others)
+    if not isinstance(node, DictConfig) or not len(node):
+        return ""
+    there = f"; there is {', '.join(map(str, [*_public(node), *([] if place else ['policy'])]))}"
+    return f"{there}; a reader's own option is added with +{key}=..." if place == "workload" else there
 
 
 def _as_source(folder: Path) -> str:
@@ -280,6 +296,8 @@ def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) 
         engine=_engine(config["engine"]),
         **{key: config[key] for key in ("seed", "warm_up_s", "horizon_s")},
     )
+    for policy in policies.values():
+        require_price(policy, setting.price)
     node = config.get("study")
     study = build(node, "study", Study, trust) if node is not None else None  # type: ignore[type-abstract]
     return Run(options, policies, setting, config["replications"], transforms, study)
@@ -333,6 +351,12 @@ def _preset_file(name: str, presets: Sequence[Path]) -> dict[str, Any]:
             loaded = OmegaConf.to_container(OmegaConf.load(path))
             return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
     return {}
+
+
+def is_named_by_time(hydra: Any) -> bool:
+    """Whether the clock names a run's folder, by Hydra's own node; a sweep's jobs are numbered."""
+    written: Any = OmegaConf.to_container(hydra.run, resolve=False)
+    return hydra.mode == RunMode.RUN and "${now:" in str(written["dir"])
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

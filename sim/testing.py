@@ -6,7 +6,7 @@ import pickle
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -18,7 +18,7 @@ from sim.core.errors import PolicyError
 from sim.core.random import generator, uniform
 from sim.engine import reference
 from sim.platform.platform import Platform
-from sim.policies.keepalive.role import KeepAlive, checked_windows_s
+from sim.policies.keepalive.role import KeepAlive, checked_decision, checked_rule, checked_windows_s
 from sim.policies.keepalive.rule import Rule, State
 from sim.results.columns import Columns
 from sim.workload.trace import Trace
@@ -45,8 +45,9 @@ def check_policy(policy: KeepAlive | type[KeepAlive], **parameters: Any) -> None
     It is a value: made again from the same parameters it is equal, it pickles, its repr shows its parameters. It
     survives traces without calls, with one call, with calls at one instant, with calls of no duration. Its decisions
     are seconds >= 0, the same for the same seed, drawn from no global generator, and unless it declares `needs_future`
-    those of the past do not depend on the future. It leaves what it is shown as it was. If it has a rule, that works on
-    an array as on a list, `decide` leaves the state alone, and uses its uniform only if the rule says so.
+    those of the past do not depend on the future. It leaves what it is shown as it was, and is itself
+    what it was. If it has a rule, that works on an array as on a list, remembers nothing outside the state of each
+    unit, `decide` leaves the state alone, and uses its uniform only if the rule says so.
 
     Args:
         policy: an instance; or a class, made with `parameters`.
@@ -57,11 +58,10 @@ def check_policy(policy: KeepAlive | type[KeepAlive], **parameters: Any) -> None
     """
     made = _made(policy, parameters)
     _check_value(made)
-    rule = _asked(made, "being asked for its rule", made.rule)
-    if isinstance(rule, Rule):
+    before = pickle.loads(pickle.dumps(made))
+    rule = _asked(made, "being asked for its rule", lambda: checked_rule(made))
+    if rule is not None:
         _check_rule(made, rule)
-    elif rule is not None:
-        raise _broken(made, "rule() returns a Rule or None", f"it returned {rule!r}")
     for name, trace in small_traces().items():
         for options in PLATFORMS.values():
             _run(made, trace, Platform(**options), name)
@@ -74,6 +74,8 @@ def check_policy(policy: KeepAlive | type[KeepAlive], **parameters: Any) -> None
         for what, changed in () if made.needs_future else changed_futures().items():
             after = _run(made, changed, platform, what)
             _compare(made, f"the past does not depend on the future ({what})", first.past(), after.past())
+    if made != before or repr(made) != repr(before):
+        raise _broken(made, "it is a value, which no run changes", f"it was {before!r} and is {made!r}")
 
 
 def _made(policy: KeepAlive | type[KeepAlive], parameters: Mapping[str, Any]) -> KeepAlive:
@@ -105,6 +107,8 @@ def _check_value(policy: KeepAlive) -> None:
 
 def _check_rule(policy: KeepAlive, rule: Rule) -> None:
     listed, array = list(rule.state), cast(State, np.array(rule.state, np.float64))
+    unborn = partial(_asked, policy, "deciding for a new unit", lambda: _decision(policy, rule, list(rule.state), 0.25))
+    first = unborn()
     for i, gap_s in enumerate(example_gaps_s()):
         u = uniform(1, i) if rule.needs_uniform else 0.0
         decision = _asked(policy, "deciding on a list of floats", lambda u=u: _decision(policy, rule, listed, u))
@@ -118,6 +122,9 @@ def _check_rule(policy: KeepAlive, rule: Rule) -> None:
             _asked(policy, "observing", lambda state=state, gap_s=gap_s: rule.observe(state, gap_s))
         if len(listed) != len(rule.state):
             raise _broken(policy, "observe never resizes the state", f"it has {len(listed)} entries after {i + 1} gaps")
+        if (now := unborn()) != first:
+            how = f"for a new unit it decided {first}, and {now} once another had {i + 1} gaps"
+            raise _broken(policy, "what a rule learns of a unit is in that unit's state", how)
 
 
 def _decision(policy: KeepAlive, rule: Rule, state: State, u: float) -> Any:
@@ -125,9 +132,9 @@ def _decision(policy: KeepAlive, rule: Rule, state: State, u: float) -> Any:
     decision: Any = rule.decide(state, u)
     if list(state) != before:
         raise _broken(policy, "decide leaves the state alone", "it changed it")
-    if not isinstance(decision, tuple) or len(decision) != 3 or not all(value >= 0 for value in decision):
-        raise _broken(policy, "decisions are seconds >= 0", f"it decided {decision!r}")
-    return decision
+    if not isinstance(decision, tuple):
+        raise _broken(policy, "decisions are tuples of seconds >= 0", f"it decided {decision!r}")
+    return checked_decision(type(policy).__name__, decision)
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,6 @@ def small_traces() -> dict[str, Trace]:
     }
 
 
-@cache
 def _example_calls() -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray]:
     """Half a day: a timer, a busy and a rare Poisson stream, bursts, and a function called now and then."""
     drawn = generator(0, 0, "sim.testing")
@@ -242,7 +248,6 @@ def changed_futures() -> dict[str, Trace]:
     return {"no more calls": _example(past), "fewer, later calls": _example(fewer, np.where(past, 0.0, 1700.0))}
 
 
-@cache
 def example_gaps_s() -> tuple[float, ...]:
     """Idle times to learn from: a timer's, some that are out of every range, and some of every size."""
     drawn = generator(0, 1, "sim.testing").exponential(1.0, 120)

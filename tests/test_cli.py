@@ -79,6 +79,26 @@ def test_a_run_goes_to_a_folder_named_by_the_time(here: Path, trace: Path) -> No
     assert [re.sub(r"\d", "0", name) for name in left_in(here)] == [f"outputs/0000-00-00/00-00-00/{n}" for n in FILES]
 
 
+def test_two_runs_begun_in_the_same_second_are_both_kept(here: Path, trace: Path) -> None:
+    words = ["run", *QUICK, f"workload.path={trace}", "hydra.run.dir=out/${now:%Y}"]
+    assert [keepwarm(*words, f"seed={seed}").status for seed in (1, 2)] == [0, 0]
+    first, second = sorted((here / "out").iterdir())
+    assert second.name == f"{first.name}-2"
+    assert [json.loads((run / "manifest.json").read_text())["seed"] for run in (first, second)] == [1, 2]
+    assert [file.name for file in sorted(second.iterdir())] == FILES
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_finished_run_is_not_overwritten_unasked(here: Path, trace: Path, sweep: bool) -> None:
+    words = ["run", *QUICK, f"workload.path={trace}", "hydra.run.dir=0", "hydra.sweep.dir=."]
+    assert keepwarm(*words).status == 0
+    before = {file: (here / file).read_bytes() for file in left_in(here)}
+    done = keepwarm(*words, "seed=5", *["--multirun"] * sweep)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "holds a finished run: name another folder, or remove it" in done.err
+    assert {file: (here / file).read_bytes() for file in before} == before
+
+
 def test_what_is_written_can_be_read(here: Path, trace: Path) -> None:
     keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run", "policies.fixed_1m.window_s=90", "seed=4")
     table = pd.read_csv("run/comparison.csv")
@@ -290,8 +310,10 @@ def assert_refused(words: Sequence[str], message: str) -> None:
     [
         (["policy=[fixed_9m]"], "there is no policy called 'fixed_9m'; there is "),
         (["platform=nope"], "there is no platform called 'nope'; there is "),
-        (["platfrom=default"], "platfrom: there is no such key"),
-        (["policies.fixed_10m.windo_s=1"], "policies.fixed_10m.windo_s: there is no such key"),
+        (["platfrom=default"], "platfrom: there is no such key; there is workload, platform, policies, pricing, "),
+        (["workload.format=csv"], "there is path, transforms; a reader's own option is added with +workload.format="),
+        (["a.b.c=1", "seed=3"], "a.b.c: there is no such key\n"),
+        (["policies.fixed_10m.windo_s=1"], "policies.fixed_10m.windo_s: there is no such key; there is window_s\n"),
         (["+policies.fixed_10m.windo=1"], "policies.fixed_10m.windo: there is no such parameter; there is window_s"),
         (["policy=[fixed_1m,fixed_1m]"], "the policy fixed_1m is named twice"),
         (["policy.fixed_10m.window_s="], "parameters of a policy lie under policies; write policies.fixed_10m.window"),
@@ -302,6 +324,8 @@ def assert_refused(words: Sequence[str], message: str) -> None:
         (["policy=fixed_1m,fixed_10m"], "to sweep over them add --multirun"),
         (["platform.start_s=-1"], "start_s must be a finite number of seconds >= 0, not -1"),
         (["seed=abc"], "seed: expected a whole number, got 'abc'"),
+        (["policy=[fixed_1m,provisioned_1]", "pricing=azure_consumption", "workload.path=nowhere"],
+         "ProvisionedFloor(n=1, window_s=600.0) holds instances, and the price book 'Azure"),
         (["replications=0"], "replications: must be 1 or more, not 0"),
         (["engine.name=warp"], "engine.name: there is no engine 'warp'; there is "),
         (["workload=azure2019"], "workload.path must be given: workload.path=..."),
@@ -410,24 +434,25 @@ def test_a_figure_is_there_whole_or_not_at_all(here: Path, trace: Path, monkeypa
     assert left_in(here) == []
 
 
-def test_control_c_in_the_middle_of_a_run(here: Path) -> None:
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_middle_of_a_run(here: Path, sent: signal.Signals, status: int) -> None:
     # A shell may have told its background jobs to ignore the signal: the handler is set anew.
     program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from sim.cli import main; "
     process = subprocess.Popen(
-        [sys.executable, "-c", f"{program}sys.exit(main(['run', 'platform=constant_start', 'hydra.run.dir=run']))"],
+        [sys.executable, "-c", f"{program}sys.exit(main(['run', 'platform=constant_start']))"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("[1/7]"):  # the first policy is done, the second under way
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == status, err
     assert "stopped" in err
     assert "Traceback" not in err
     assert "written to" not in out
-    assert left_in(here) == []
+    assert list(here.iterdir()) == []
 
 
 def test_configs_and_trace_are_found_from_anywhere(here: Path) -> None:

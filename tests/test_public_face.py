@@ -12,6 +12,7 @@ import pytest
 from command import small_counts
 
 import sim
+from sim.policies.keepalive.rule import Rule
 
 F, A, X = ["f", "g", "f"], [0.0, 10.0, 400.0], [1.0, 2.0, 3.0]
 TRACE = sim.Trace.from_arrays(F, A, X)
@@ -193,11 +194,11 @@ FIXED = sim.policies.FixedWindow(60)
         (simulate(TRACE, FIXED, seed=1.5), "seed must be a whole number, not 1.5"),
         (simulate(TRACE, FIXED, seed=True), "seed must be a whole number, not True"),
         (simulate(TRACE, FIXED, seed=None), "seed must be a whole number, not None"),
-        (simulate(TRACE, FIXED, replication="1"), "replication must be a whole number, not '1'"),
+        (simulate(TRACE, FIXED, replication="1"), "replication must be a whole number >= 0, not '1'"),
         (simulate(TRACE, FIXED, warm_up_s=-1), "the measured span must satisfy 0 <= warm_up_s <= horizon_s"),
         (simulate(TRACE, FIXED, warm_up_s=401), "the measured span must satisfy 0 <= warm_up_s <= horizon_s"),
         (simulate(TRACE, FIXED, horizon_s=np.inf), "the measured span must satisfy 0 <= warm_up_s <= horizon_s"),
-        (simulate(TRACE, FIXED, horizon_s=np.nan), "the measured span must satisfy 0 <= warm_up_s <= horizon_s"),
+        (simulate(TRACE, FIXED, horizon_s=np.nan), "horizon_s must be a number of seconds, not nan"),
         (compare(TRACE, [FIXED]), "policies must be a Mapping, not [FixedWindow(window_s=60)]"),
         (compare(TRACE, FIXED), "policies must be a Mapping, not FixedWindow(window_s=60)"),
         (compare(TRACE, {}), "there is no policy to compare"),
@@ -250,6 +251,33 @@ class Answering(ROLE):
 def test_decisions_that_no_platform_can_apply(answer: object) -> None:
     with pytest.raises(sim.PolicyError, match="Answering returned"):
         sim.simulate(TRACE, Answering(answer))
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "message"),
+    [
+        ("unit_window_s", np.nan, "unit_window_s must be a number of seconds >= 0, not nan"),
+        ("unit_window_s", -5, "unit_window_s must be a number of seconds >= 0, not -5"),
+        ("unit_window_s", "a", "unit_window_s must be a number of seconds >= 0, not 'a'"),
+        ("calls", 5, "calls() must return a Pings or None, not 5"),
+        ("floor", (0.0, 1), "floor() must return a Floor or None, not (0.0, 1)"),
+        ("rule", "x", "rule() must return a Rule or None, not 'x'"),
+        ("rule", Rule, "rule() must return a Rule (an instance, not the class) or None, not <class"),
+    ],
+)
+def test_answers_that_no_platform_can_apply(method: str, answer: object, message: str) -> None:
+    policy = type("Mine", (Answering,), {method: lambda self: answer})(600.0)
+    for call in (simulate(TRACE, policy), compare(TRACE, {"mine": policy})):
+        with pytest.raises(sim.PolicyError) as error:
+            call()
+        assert str(error.value).startswith("Mine.")
+        assert message in str(error.value)
+
+
+def test_a_rule_learns_by_unit_or_app() -> None:
+    policy = type("Mine", (Answering,), {"learns_by": "foo"})(600.0)
+    with pytest.raises(sim.PolicyError, match="Mine: learns_by must be 'unit' or 'app', not 'foo'"):
+        sim.simulate(TRACE, policy)
 
 
 def test_a_policy_without_a_decision() -> None:

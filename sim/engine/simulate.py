@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine import reference
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
-from sim.policies.keepalive.role import KeepAlive
+from sim.policies.keepalive.role import KeepAlive, checked_floor
 from sim.results import metrics
 from sim.results.columns import Columns
 from sim.results.metrics import Span
@@ -44,9 +45,8 @@ def simulate(
     _check_types(trace, policy, platform)
     if engine not in ENGINES:
         raise ConfigError(f"there is no engine {engine!r}; there is {sorted(ENGINES)}")
-    if policy.floor() is not None and not price.provisioned_usd_per_gb_s:
-        raise ConfigError(f"{policy!r} holds instances, and the price book {price.name!r} has no rate for that")
-    span = _span(trace, warm_up_s, horizon_s)
+    require_price(policy, price)
+    span = measured_span(trace, warm_up_s, horizon_s)
     columns = ENGINES[engine](
         trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication, on_progress=on_progress
     )
@@ -67,6 +67,13 @@ def simulate(
     )
 
 
+def require_price(policy: KeepAlive, price: PriceBook) -> None:
+    """Refuse a policy that holds instances under a price book that has no rate for it."""
+    floor = checked_floor(policy)
+    if floor is not None and floor.most and not price.provisioned_usd_per_gb_s:
+        raise ConfigError(f"{policy!r} holds instances, and the price book {price.name!r} has no rate for that")
+
+
 def _check_types(trace: Trace, policy: KeepAlive, platform: Platform) -> None:
     for name, value, kind in (("trace", trace, Trace), ("policy", policy, KeepAlive), ("platform", platform, Platform)):
         if not isinstance(value, kind):
@@ -74,7 +81,11 @@ def _check_types(trace: Trace, policy: KeepAlive, platform: Platform) -> None:
             raise ConfigError(f"{name} must be a {kind.__name__}{hint}, not {value!r}")
 
 
-def _span(trace: Trace, warm_up_s: float, horizon_s: float | None) -> Span:
+def measured_span(trace: Trace, warm_up_s: float, horizon_s: float | None) -> Span:
+    """The measured span of a run of `trace`; ConfigError if there is none."""
+    checks.number("warm_up_s", warm_up_s, finite=False)
+    if horizon_s is not None:
+        checks.number("horizon_s", horizon_s, finite=False)
     end_s = trace.horizon_s if horizon_s is None else float(horizon_s)
     if not 0 <= warm_up_s <= end_s < float("inf"):
         raise ConfigError(f"the measured span must satisfy 0 <= warm_up_s <= horizon_s, not {warm_up_s} and {end_s}")

@@ -12,10 +12,10 @@ from scipy import stats
 
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
-from sim.engine.simulate import simulate
+from sim.engine.simulate import measured_span, require_price, simulate
 from sim.platform.platform import Platform
 from sim.policies.keepalive.fixed_window import FixedWindow
-from sim.policies.keepalive.role import KeepAlive
+from sim.policies.keepalive.role import KeepAlive, checked_rule
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.workload.trace import Trace
 
@@ -112,6 +112,7 @@ def compare(
     require_instance("policies", policies, Mapping)
     for label, policy in policies.items():
         require_instance(f"policies[{label!r}]", policy, KeepAlive)
+        require_price(policy, setting.price)
     if not policies:
         raise ConfigError("there is no policy to compare")
     if replications < 1:
@@ -135,7 +136,7 @@ def compare(
         for label, summaries in runs.items()
     ]
     notes = {
-        "workload": _workload_note(trace),
+        "workload": _workload_note(trace, setting),
         "platform": _platform_note(trace, setting),
         "intervals": _intervals_note(trace, random, replications),
         "baseline": "wasted memory is normalised to that of a fixed window of 10 minutes",
@@ -145,7 +146,7 @@ def compare(
 
 def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
     """Whether two replications can differ."""
-    platform, rules = setting.platform, [policy.rule() for policy in policies.values()]
+    platform, rules = setting.platform, [checked_rule(policy) for policy in policies.values()]
     return (
         trace.is_random
         or platform.start_model.is_random
@@ -226,12 +227,15 @@ def _spread_note(replications: int) -> str:
     return f"± half-widths of 95 % t intervals over {replications} replications"
 
 
-def _workload_note(trace: Trace) -> str:
+def _workload_note(trace: Trace, setting: Setting) -> str:
+    span = measured_span(trace, setting.warm_up_s, setting.horizon_s)
+    counted = np.count_nonzero((trace.arrival_s >= span.start_s) & (trace.arrival_s <= span.end_s))
+    warm_up = f" after a warm-up of {span.start_s:g} s" if span.start_s else ""
     apps = trace.functions.groupby(["owner", "app"]).ngroups
     source = f" ({trace.about['path']})" if "path" in trace.about else ""
     return (
-        f"{len(trace):,} calls of {len(trace.functions):,} functions in {apps:,} apps over"
-        f" {trace.horizon_s / 3600:.3g} h{source}"
+        f"{counted:,} calls of {len(trace.functions):,} functions in {apps:,} apps over"
+        f" {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
     )
 
 

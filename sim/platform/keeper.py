@@ -7,10 +7,10 @@ from heapq import heappush
 from math import inf, nan
 from typing import TYPE_CHECKING, Protocol
 
-from sim.core.errors import PolicyError
 from sim.core.random import uniform
 from sim.core.time import TICK
 from sim.platform.calendar import Calendar, Recurring
+from sim.policies.keepalive.role import checked_decision
 from sim.policies.keepalive.rule import Rule
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class CallKeeper(_Unmoved):
 
 
 class Learner:
-    """What a rule has learnt of one unit: a pool, or the pools of an app."""
+    """What a rule has learnt of one unit: a pool, or the pools of an app; `name` is its policy's, for messages."""
 
-    def __init__(self, rule: Rule, stream: int) -> None:
-        self._rule, self._stream = rule, stream
+    def __init__(self, rule: Rule, stream: int, name: str) -> None:
+        self._rule, self._stream, self._name = rule, stream, name
         self._state = list(rule.state)
         self._running = 0
         self._idle_since_s = nan
@@ -94,10 +94,7 @@ class Learner:
         """The rule's decision now, checked."""
         u = uniform(self._stream, self._decisions) if self._rule.needs_uniform else 0.0
         self._decisions += 1
-        decision = self._rule.decide(self._state, u)
-        if not all(value >= 0 for value in decision):  # NaN too
-            raise PolicyError(f"a keep-alive rule decided {decision}: seconds must be >= 0")
-        return decision
+        return checked_decision(self._name, self._rule.decide(self._state, u))
 
 
 class Prewarm(Recurring):

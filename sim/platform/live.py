@@ -40,7 +40,15 @@ from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
 from sim.platform.stem_cells import CellPools
 from sim.platform.trigger import Progress, Trigger
-from sim.policies.keepalive.role import KeepAlive, checked_windows_s
+from sim.policies.keepalive.role import (
+    KeepAlive,
+    checked_calls,
+    checked_floor,
+    checked_generic_pools,
+    checked_rule,
+    checked_unit_window_s,
+    checked_windows_s,
+)
 from sim.policies.keepalive.rule import Rule
 from sim.results.columns import Columns, no_cells
 from sim.workload.trace import Trace
@@ -82,8 +90,9 @@ class LivePlatform:
         self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
-        rule, floor, pings = keep_alive.rule(), keep_alive.floor(), keep_alive.calls()
-        asks = rule, floor, pings, None if keep_alive.unit_window_s() == inf else keep_alive
+        rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
+        unit_window_s = checked_unit_window_s(keep_alive)
+        asks = rule, floor, pings, None if unit_window_s == inf else keep_alive
         plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
         self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
@@ -115,7 +124,7 @@ class LivePlatform:
         Trigger(self.calendar, router, trace, rows, on_progress)
 
     def _cell_pools(self, keep_alive: KeepAlive, deployed: pd.DataFrame, horizon_s: float) -> CellPools | None:
-        pools = keep_alive.generic_pools()
+        pools = checked_generic_pools(keep_alive)
         if pools is None:
             return None
         bind = partial(_bind_cells, self._platform.start_model, self._seed, self._replication)
@@ -170,7 +179,7 @@ class LivePlatform:
     def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
         """Give each pool what applies the policy to it."""
         for pool in pools:
-            pool.unit_window_s = keep_alive.unit_window_s()
+            pool.unit_window_s = checked_unit_window_s(keep_alive)
         if rule is None:
             windows_s = _windows(keep_alive, self._trace)
             for pool in pools:
@@ -179,8 +188,9 @@ class LivePlatform:
         apps = self._registry.units("app" if keep_alive.learns_by == "app" else self._platform.isolation)
         streams = self._streams("keep_alive_rule")
         learners: dict[int, Learner] = {}
+        name = type(keep_alive).__name__
         for pool in pools:
-            learner = learners.setdefault(apps[pool.function], Learner(rule, streams[pool.function]))
+            learner = learners.setdefault(apps[pool.function], Learner(rule, streams[pool.function], name))
             pool.keeper = LearningKeeper(self.calendar, learner, pool, self._platform.prewarm_lead_s)
 
     def _streams(self, purpose: str) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from sim.core import checks
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart, StartModel
@@ -47,7 +48,8 @@ class Platform:
         max_wait_s: how long a call waits before it gives up.
         max_instances_per_unit: how many instances a function (with isolation by app: an app) may have.
         max_instances: how many there may be in all.
-        queue_limit: how many calls of a unit may wait for room where these are reached; others are rejected. 0: all.
+        queue_limit: how many calls of a unit may wait for room where a cap is reached; further ones are rejected. 0:
+            every call that finds no room is rejected; infinity: all wait.
         routers: how many there are; each call goes to one at random.
         route_cache_size: how many free slots a router remembers, of all functions.
         route_delay_s: how long it takes until a router knows what did not pass through it (infinity: for ever).
@@ -86,29 +88,24 @@ class Platform:
             raise ConfigError("a platform needs either start (a model of phases) or start_s (seconds), and not both")
         if self.start is not None and not isinstance(self.start, StartModel):
             raise ConfigError(f"start must be a start model, not {self.start!r}")
-        if not 0 <= self.start_failure_probability <= 1:
-            raise ConfigError(f"start_failure_probability must be from 0 to 1, not {self.start_failure_probability!r}")
-        _ = self.start_model  # refuses an impossible start_s
+        if self.start_s is not None:
+            checks.number("start_s", self.start_s, low=0)
 
     def _check_numbers(self) -> None:
-        life = self.max_lifetime_s
-        if not isinstance(life, Distribution) and not life > 0:
-            raise ConfigError(f"max_lifetime_s must be a number > 0 or a distribution, not {life!r}")
-        for name in ("max_instances_per_unit", "max_instances"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be a number > 0, not {getattr(self, name)!r}")
-        if not 0 <= self.image_base_mb < inf:
-            raise ConfigError(f"image_base_mb must be a finite number >= 0, not {self.image_base_mb!r}")
-        for name in ("prewarm_lead_s", "max_wait_s", "queue_limit", "route_delay_s"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} must be a number >= 0, not {getattr(self, name)!r}")
-        if self.concurrency is not None and not self.concurrency >= 1:
-            raise ConfigError(f"concurrency must be 1 or more, not {self.concurrency!r}")
-        for name in ("start_attempts", "routers", "route_cache_size"):
-            if not getattr(self, name) >= 1:
-                raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)!r}")
-        if not 0 <= self.hop_s < inf:
-            raise ConfigError(f"hop_s must be a number >= 0, not {self.hop_s!r}")
+        if not isinstance(self.max_lifetime_s, Distribution):
+            checks.number("max_lifetime_s", self.max_lifetime_s, above=0, finite=False)
+        checks.number("start_failure_probability", self.start_failure_probability, low=0, high=1)
+        for name in ("prewarm_lead_s", "max_wait_s", "route_delay_s"):
+            checks.number(name, getattr(self, name), low=0, finite=False)
+        for name in ("hop_s", "image_base_mb"):
+            checks.number(name, getattr(self, name), low=0)
+        for name in ("max_instances_per_unit", "max_instances", "route_cache_size"):
+            checks.whole(name, getattr(self, name), low=1, or_infinity=True)
+        checks.whole("queue_limit", self.queue_limit, low=0, or_infinity=True)
+        for name in ("start_attempts", "routers"):
+            checks.whole(name, getattr(self, name), low=1)
+        if self.concurrency is not None:
+            checks.whole("concurrency", self.concurrency, low=1)
 
     @property
     def start_model(self) -> StartModel:

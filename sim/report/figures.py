@@ -26,6 +26,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 MARKER_PT: Final = 5.5
+REFERENCE_MARKER: Final = "*"
+"""Of policies that know the future: no other has it, and it is told from them at any size."""
 NAMED_BESIDE: Final = 12
 """Policies named beside their points; more get a legend below, as do names that do not fit."""
 
@@ -160,7 +162,7 @@ def _set_scales(axes: Axes, points: Points) -> None:
     for which, values, half, most in (("x", points.x, points.x_half, np.inf), ("y", points.y, points.y_half, 100.0)):
         low = np.where(values - half > 0.1 * values, values - half, values)
         ends = np.concatenate([low, values, values + half])
-        scales.apply(axes, which, scales.choose(ends[np.tile(points.drawn, 3)], most=most))
+        scales.apply(axes, which, scales.choose(ends[np.tile(points.drawn, 3)], most=most), most=most)
 
 
 def _draw(axes: Axes, points: Points, markers: Sequence[dict[str, Any]]) -> None:
@@ -186,13 +188,11 @@ def _marker(points: Points, i: int, look: Look) -> dict[str, Any]:
     reference = bool(points.reference[i])
     return {
         "linestyle": "none",
-        "marker": look.marker,
-        "markersize": MARKER_PT,
+        "marker": REFERENCE_MARKER if reference else look.marker,
+        "markersize": 1.7 * MARKER_PT if reference else MARKER_PT,
         "color": look.color,
         "markeredgewidth": 1.0,
         "markerfacecolor": look.color if points.front[i] or reference else "white",
-        "markerfacecoloralt": "white",
-        "fillstyle": "left" if reference else "full",
     }
 
 
@@ -203,7 +203,7 @@ def _foot(points: Points, notes: Mapping[str, str], width_in: float) -> list[str
     said = [notes[key] for key in ("workload", "intervals") if notes.get(key)]
     said.append("filled: on the Pareto front, hollow: dominated")
     if points.reference.any():
-        said[-1] += ", half: knows the future and takes no part"
+        said[-1] += ", star: knows the future and takes no part"
     if not points.drawn.all():
         lost = [label for label, drawn in zip(points.labels, points.drawn, strict=True) if not drawn]
         said.append(f"not drawn, having no value: {', '.join(lost)}")

@@ -43,7 +43,8 @@ class Metric:
         key: its column in the comparison frame.
         title: its name in one line.
         head: the same in short lines, for a narrow column.
-        units: from fine to coarse; a column takes the first in which its largest value is below the unit's limit.
+        units: from fine to coarse; columns that share them all take the first in which the largest value of any is
+            below the unit's limit, so that they can be compared.
         decimals: at least so many.
     """
 
@@ -96,7 +97,10 @@ class ShownColumn:
 def shown_columns(frame: pd.DataFrame) -> Iterator[ShownColumn]:
     """The columns of the comparison table, written out; a metric that the frame lacks is NaN throughout."""
     for metric in TABLE:
-        yield _shown(metric, numbers(frame, metric.key), numbers(frame, f"{metric.key}_ci95"))
+        alike = np.concatenate([numbers(frame, other.key) for other in TABLE if other.units is metric.units])
+        largest = float(np.max(alike, initial=0.0, where=np.isfinite(alike)))
+        unit = next(u for u in metric.units if largest * u.factor < u.below)
+        yield _shown(metric, unit, numbers(frame, metric.key), numbers(frame, f"{metric.key}_ci95"))
 
 
 def numbers(frame: pd.DataFrame, key: str) -> FloatArray:
@@ -106,9 +110,7 @@ def numbers(frame: pd.DataFrame, key: str) -> FloatArray:
     return frame[key].to_numpy(np.float64)
 
 
-def _shown(metric: Metric, values: FloatArray, halves: FloatArray) -> ShownColumn:
-    largest = float(np.max(values, initial=0.0, where=np.isfinite(values)))
-    unit = next(u for u in metric.units if largest * u.factor < u.below)
+def _shown(metric: Metric, unit: Unit, values: FloatArray, halves: FloatArray) -> ShownColumn:
     values, halves = values * unit.factor, halves * unit.factor
     places = _places(values, metric.decimals)
     return ShownColumn(

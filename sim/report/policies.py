@@ -48,9 +48,13 @@ def policy_table(policies: Mapping[str, KeepAlive | type[KeepAlive]]) -> Table:
         policies: by the name of the preset, or whatever they go by; an instance is shown with its parameters, a class
             with its defaults.
     """
+    longest = {
+        "preset": max(map(len, policies), default=0),
+        "class and role": max((len(_class(policy).__name__) for policy in policies.values()), default=0),
+    }  # names are not broken, however narrow the terminal
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for head in ("preset", "class and role", "parameters", "source"):
-        table.add_column(head, overflow="fold")
+        table.add_column(head, overflow="fold", min_width=longest.get(head))
     for name, policy in policies.items():
         cls = _class(policy)
         parameters = "\n".join(str(parameter) for parameter in policy_parameters(policy))

@@ -91,8 +91,8 @@ def _steps(low: float, high: float, parts: Iterable[int]) -> list[float]:
     return [float(f"{part}e{k}") for k in range(floor(log10(low)), ceil(log10(high)) + 1) for part in parts]
 
 
-def apply(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
-    """Give one axis of `axes` a scale."""
+def apply(axes: Axes, which: Literal["x", "y"], scale: Scale, *, most: float = inf) -> None:
+    """Give one axis of `axes` a scale; its line ends at `most`, though there may be room beyond it."""
     set_scale: Any = axes.set_xscale if which == "x" else axes.set_yscale
     axis = axes.xaxis if which == "x" else axes.yaxis
     if scale.kind == "linear":
@@ -108,6 +108,7 @@ def apply(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
     (axes.set_xlim if which == "x" else axes.set_ylim)(scale.low, scale.high)
+    axes.spines["bottom" if which == "x" else "left"].set_bounds(scale.low, min(scale.high, most))
 
 
 def _mark_break(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:

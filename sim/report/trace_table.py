@@ -68,8 +68,9 @@ def facts_of(trace: Trace) -> dict[str, str]:
     done = trace.about.get("transforms")
     if isinstance(done, list | tuple) and done:
         facts["changed by"] = ", ".join(map(_fact, done))
-    if isinstance(trace.about.get("recipe"), Mapping):
-        facts["recipe"] = _fact(trace.about["recipe"])
+    made = trace.about.get("recipe")
+    if isinstance(made, Mapping) and TARGET in made:
+        facts["recipe"] = str(made[TARGET]).rpartition(".")[2]
     return {printable(key): printable(value) for key, value in facts.items()}
 
 

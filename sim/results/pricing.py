@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.results.columns import HANDLER
 
@@ -193,6 +194,4 @@ def _check(prices: PriceBook | ProviderPrice, may_be_infinite: Sequence[str] = (
         if field.type == "bool" and not isinstance(value, bool):
             raise ConfigError(f"{where} must be true or false, not {value!r}")
         if field.type == "float":
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not value >= 0 or (value == inf and field.name not in may_be_infinite):
-                raise ConfigError(f"{where} must be a finite number >= 0, not {value!r}")
+            checks.number(where, value, low=0, finite=field.name not in may_be_infinite)

@@ -1,4 +1,4 @@
-"""Checks of parameters: one sentence that names the parameter and what it was given."""
+"""Checks of lists of parameters, and those of numbers: one sentence that names the parameter and what it was given."""
 
 from __future__ import annotations
 
@@ -7,24 +7,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from sim.core.checks import number, whole
 from sim.core.errors import ConfigError
 
-
-def number(name: str, value: Any, *, above: float = -math.inf, low: float = -math.inf, high: float = math.inf) -> None:
-    """Refuse what is not a finite number > `above`, >= `low` and <= `high`."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{name} must be a number, not {value!r}")
-    bounds = [(above, ">"), (low, ">="), (high, "<=")]
-    wanted = " and ".join(f"{sign} {bound:g}" for bound, sign in bounds if math.isfinite(bound))
-    if not (math.isfinite(value) and value > above and low <= value <= high):
-        raise ConfigError(f"{name} must be a finite number{' ' if wanted else ''}{wanted}, not {value}")
-
-
-def whole(name: str, value: Any, *, low: int) -> None:
-    """Refuse what is not an integer >= `low`."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{name} must be a whole number, not {value!r}")
-    number(name, value, low=low)
+__all__ = ["items", "number", "rising", "same_length", "shares", "whole"]
 
 
 def items(name: str, values: Any, kind: type | tuple[type, ...] = object) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from sim.core.distributions import LogNormal
 from sim.experiment import comparison
 from sim.experiment.comparison import WITH_INTERVALS, Setting, compare, number_of_runs
 from sim.platform.startup import PhasedStart
-from sim.policies import Clairvoyant, FixedWindow, KeepAlive, KeepForever, NoKeepAlive
+from sim.policies import Clairvoyant, FixedWindow, KeepAlive, KeepForever, NoKeepAlive, ProvisionedFloor, Scheduled
 from sim.results.pricing import PriceBook, ProviderPrice
 
 RANDOM = Platform(PhasedStart({"create": LogNormal(0.1, 1.0), "runtime": LogNormal(0.2, 0.9)}))
@@ -289,6 +289,14 @@ def test_a_row_holds_the_metrics_of_the_run(runs: list[Run]) -> None:
 def test_notes_say_what_was_compared_on_what() -> None:
     notes = compare(A_DAY, {"a": FixedWindow(60)}, setting()).notes
     assert notes["workload"] == "6 calls of 2 functions in 2 apps over 0.444 h"
+    spans = {
+        (10.0, 1500.0): "4 calls of 2 functions in 2 apps over 0.414 h after a warm-up of 10 s",
+        (0.0, 499.0): "3 calls of 2 functions in 2 apps over 0.139 h",
+    }
+    for (warm_up_s, horizon_s), note in spans.items():
+        compared = compare(A_DAY, {"a": FixedWindow(60)}, setting(warm_up_s=warm_up_s, horizon_s=horizon_s))
+        assert compared.notes["workload"] == note
+        assert note.startswith(f"{compared.frame['invocations'][0]:.0f} calls")
     assert notes["platform"] == (
         "unlimited capacity, one request an instance, most recently idle first, starts of 0.5 s"
     )
@@ -328,6 +336,7 @@ def test_whoever_watches_is_told_of_every_run() -> None:
 
 
 FINE = {"a": FixedWindow(60)}
+UNPRICED = Setting(EXACT, load_pricing("azure_consumption"), load_provider())
 
 
 @pytest.mark.parametrize(
@@ -335,6 +344,10 @@ FINE = {"a": FixedWindow(60)}
     [
         (lambda: compare(A_DAY, {}, setting()), "there is no policy to compare"),
         (lambda: compare(A_DAY, FINE, setting(), replications=0), "replications must be 1 or more, not 0"),
+        (
+            lambda: compare(A_DAY, {"a": FixedWindow(60), "b": ProvisionedFloor()}, UNPRICED),
+            "ProvisionedFloor(n=1, window_s=600.0) holds instances, and the price book 'Azure",
+        ),
         (lambda: compare("default", FINE, setting()), "trace must be a Trace, not 'default'"),
         (lambda: compare(A_DAY, [FixedWindow(60)], setting()), "policies must be a Mapping"),
         (lambda: compare(A_DAY, {"a": FixedWindow}, setting()), "policies['a'] must be a KeepAlive (an instance, not"),
@@ -349,6 +362,11 @@ def test_what_cannot_be_compared(runs: list[Run], call: Callable[[], object], me
         call()
     assert message in str(error.value)
     assert runs == []
+
+
+def test_floors_that_hold_nothing_need_no_price() -> None:
+    idle = {"a": ProvisionedFloor(0), "b": Scheduled(((0.0, 0), (5.0, 0)))}
+    assert compare(A_DAY, idle, UNPRICED).frame["cold_start_rate"].tolist() == [4 / 6, 4 / 6]
 
 
 def test_the_presets_of_the_public_face_are_compared_alike() -> None:

@@ -1,6 +1,8 @@
 """The folder of a run: read back as it was written, the same bytes for the same content, whole files or none."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from sim import Platform, Trace, load_pricing, load_provider
+from sim import ConfigError, Platform, Trace, load_pricing, load_provider
 from sim.experiment import run_folder
 from sim.experiment.comparison import Comparison, Setting, compare
-from sim.experiment.run_folder import read_comparison, write_run
+from sim.experiment.run_folder import CLAIM, claimed, read_comparison, write_run
 from sim.policies import Clairvoyant, FixedWindow
 
 CONFIG = "seed: 0\nname: zwölf\n"
@@ -117,3 +119,65 @@ def test_a_manifest_that_cannot_be_written_is_no_manifest(tmp_path: Path, compar
     with pytest.raises(TypeError):
         write_run(tmp_path, compared, CONFIG, {"trace": object()})
     assert not (tmp_path / "manifest.json").exists()
+
+
+# Whose it is
+
+
+def test_a_folder_is_one_runs_alone(tmp_path: Path) -> None:
+    with claimed(tmp_path / "run") as mine:
+        assert mine == tmp_path / "run"
+        with pytest.raises(ConfigError, match="is in use by another run"), claimed(tmp_path / "run"):
+            pass
+        assert mine.is_dir()
+    assert not mine.exists()  # nothing was written
+    with claimed(tmp_path / "run"):
+        pass
+
+
+def test_a_finished_run_is_never_overwritten(tmp_path: Path, compared: Comparison) -> None:
+    with claimed(tmp_path / "run") as mine:
+        write_run(mine, compared, CONFIG, MANIFEST)
+    before = {file.name: file.read_bytes() for file in mine.iterdir()}
+    with pytest.raises(ConfigError, match="holds a finished run"), claimed(mine):
+        pass
+    assert {file.name: file.read_bytes() for file in mine.iterdir()} == before
+
+
+def test_a_run_that_was_not_finished_may_be_continued(tmp_path: Path) -> None:
+    (tmp_path / "part.parquet").write_bytes(b"a cell")
+    (tmp_path / CLAIM).touch()  # its process was killed
+    with claimed(tmp_path) as mine:
+        assert (mine / "part.parquet").read_bytes() == b"a cell"
+    assert [file.name for file in tmp_path.iterdir()] == ["part.parquet"]
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    with (
+        claimed(tmp_path / "run", may_rename=True) as first,
+        claimed(tmp_path / "run", may_rename=True) as second,
+        claimed(tmp_path / "run", may_rename=True) as third,
+    ):
+        assert [folder.name for folder in (first, second, third)] == ["run", "run-2", "run-3"]
+
+
+def test_of_many_runs_at_once_each_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+    def run(number: int) -> str:
+        with claimed(tmp_path / "run", may_rename=True) as mine:
+            (mine / "manifest.json").write_text(f"{number}")
+            return mine.name
+
+    with ThreadPoolExecutor(8) as threads:
+        names = list(threads.map(run, range(40)))
+    assert sorted(names) == sorted(["run", *(f"run-{n}" for n in range(2, 41))])
+    assert sorted(int((tmp_path / name / "manifest.json").read_text()) for name in names) == list(range(40))
+
+
+def test_runs_that_fail_at_once_leave_nothing(tmp_path: Path) -> None:
+    def fail(_: int) -> None:
+        with suppress(ZeroDivisionError), claimed(tmp_path / "run", may_rename=True):
+            raise ZeroDivisionError
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(fail, range(200)))
+    assert list(tmp_path.iterdir()) == []

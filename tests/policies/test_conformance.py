@@ -189,6 +189,38 @@ class Remembers(Wrong):
         )
 
 
+@dataclass
+class CountsItsQuestions(KeepAlive):
+    """Changes itself, though nobody sees it in its windows."""
+
+    asked: int = 0
+
+    def windows_s(self, future: Trace | None) -> float:
+        self.asked += 1
+        return 600.0
+
+
+class LearnsInAClosure(Wrong):
+    """Learns within a run, but of all units in one."""
+
+    def rule(self) -> Rule:
+        longest_s = [60.0]
+
+        def observe(state: State, gap_s: float) -> None:
+            longest_s[0] = max(longest_s[0], gap_s)
+
+        return Rule((), observe, lambda state, u: (longest_s[0], inf, 0.0))
+
+
+class LearnsByNothing(Wrong):
+    learns_by = "foo"  # type: ignore[assignment]
+
+
+class AnswersOther(Wrong):
+    def calls(self) -> Any:
+        return 5
+
+
 def ruled(decide: Callable[[State, float], Decision], observe: Callable[[State, float], None]) -> type[KeepAlive]:
     class Ruled(Wrong):
         def rule(self) -> Rule:
@@ -266,7 +298,11 @@ def keep_by_one(state: State, u: float) -> Any:
         (CannotBePickled, "it pickles"),
         (HasNoEquality, "it is a value"),
         (HidesAParameter, "its repr says what it is: window_s"),
-        (Remembers, "leaves the state alone|the same seed|on an array as on a list"),
+        (Remembers, "what a rule learns of a unit is in that unit's state"),
+        (CountsItsQuestions, "it is a value, which no run changes: it was .*asked=0.* and is"),
+        (LearnsInAClosure, "what a rule learns of a unit is in that unit's state"),
+        (LearnsByNothing, "learns_by must be 'unit' or 'app', not 'foo'"),
+        (AnswersOther, r"AnswersOther\.calls\(\) must return a Pings or None, not 5"),
         (ruled(keep, grow), "never resizes"),
         (ruled(keep_nan, watch), "seconds >= 0"),
         (ruled(keep_negative, watch), "seconds >= 0"),

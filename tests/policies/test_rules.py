@@ -1,6 +1,8 @@
 """What the platform makes of a rule's decisions, as short golden logs."""
 
-from math import inf
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,19 @@ import sim
 from sim.core.errors import PolicyError
 from sim.core.random import stream, uniform
 from sim.platform.platform import Platform
+from sim.policies import KeepAlive
+from sim.policies.keepalive.rule import Rule
+
+
+@dataclass(frozen=True)
+class Deciding(KeepAlive):
+    """A rule that decides whatever a test wants."""
+
+    decision: Any
+
+    def rule(self) -> Rule:
+        return Rule((), lambda state, gap_s: None, lambda state, u: self.decision)
+
 
 PREWARM = Plan(unload_after_s=0.0, prewarm_after_s=10.0, keep_s=5.0)
 START = {"start_s": 2.0, "prewarm_lead_s": 2.0}
@@ -149,10 +164,18 @@ def test_every_instance_that_becomes_idle_gets_that_moments_decision_and_its_own
     assert drawn == [uniform(first, 0), uniform(first, 1), uniform(second, 0)]
 
 
-@pytest.mark.parametrize("decision", [(-1.0, inf, 0.0), (0.0, float("nan"), 0.0), (0.0, 1.0, -1e-9)])
-def test_a_decision_that_no_platform_can_apply_is_an_error(decision: tuple[float, float, float]) -> None:
-    with pytest.raises(PolicyError, match="must be >= 0"):
-        run(calls((0, 1)), Plan(*decision))
+@pytest.mark.parametrize(
+    "decision",
+    [
+        (-1.0, inf, 0.0), (0.0, nan, 0.0), (0.0, 1.0, -1e-9), (1.0, inf, nan), (1.0, inf), (1.0, inf, 0.0, 0.0), 5.0,
+        None, ("a", inf, 0.0), (1.0, None, 0.0), "abc",
+    ],
+)  # fmt: skip
+def test_a_decision_that_no_platform_can_apply_is_an_error(decision: object) -> None:
+    with pytest.raises(
+        PolicyError, match=r"Deciding: its rule decided .*: decisions are three numbers of seconds >= 0"
+    ):
+        run(calls((0, 1)), Deciding(decision))
 
 
 @given(

@@ -135,7 +135,25 @@ def test_a_policy_that_knows_the_future_keeps_no_other_off_the_front() -> None:
     assert front_marker(pareto(frame, NOTES), "fixed_10m") == "white"
     frame["needs_future"] = frame["policy"] == "clairvoyant"
     assert front_marker(pareto(frame, NOTES), "fixed_10m") != "white"
-    assert "half: knows the future" in foot(pareto(frame, NOTES))
+    assert "star: knows the future" in foot(pareto(frame, NOTES))
+
+
+def test_only_a_policy_that_knows_the_future_is_a_star() -> None:
+    frame = scattered(80)
+    frame["needs_future"] = frame["policy"] == "policy 7"
+    stars = [line for line in pareto(frame, NOTES).axes[0].lines if line.get_marker() == "*"]
+    assert [line.get_xydata().tolist() for line in stars] == [
+        [[frame["wasted_normalised"][7], 100 * frame["cold_start_rate"][7]]]
+    ]
+
+
+def test_the_axis_of_a_rate_ends_at_all_and_leaves_room_for_names() -> None:
+    frame = day()
+    frame.loc[0, "cold_start_rate"] = 1.0
+    axes = pareto(frame, NOTES).axes[0]
+    assert axes.spines["left"].get_bounds() == (axes.get_ylim()[0], 100.0)
+    assert axes.get_ylim()[1] > 100.0
+    assert axes.spines["bottom"].get_bounds() == axes.get_xlim()
 
 
 def test_waste_is_absolute_where_the_baseline_wasted_nothing() -> None:

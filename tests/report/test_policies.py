@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from sim import policies
+from sim.config import policy_presets
 from sim.policies import (
     AdaptiveWindow,
     FixedWindow,
@@ -72,6 +73,16 @@ def test_the_table_has_a_row_for_each() -> None:
     assert "window_s = 60 s" in text
     assert "learns_by = unit" in text
     assert text.count("Shahrad et al., USENIX ATC 2020") == 2
+
+
+def test_names_are_whole_on_a_narrow_terminal() -> None:
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as captured:
+        console.print(policy_table(policy_presets()))
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    words = {word for line in lines for word in line.split()}
+    assert words >= {*policy_presets(), *(type(policy).__name__ for policy in policy_presets().values())}
 
 
 def test_the_details_say_everything() -> None:

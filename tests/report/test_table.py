@@ -1,6 +1,7 @@
 """The comparison table: its text to the letter, its units, and labels that are not what they seem."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from comparisons import NOTES, comparison, day
 from rich.console import Console
@@ -139,6 +140,13 @@ def test_an_empty_comparison_has_a_head() -> None:
 def test_latency_is_in_ms_until_it_needs_seconds() -> None:
     assert cells("latency_p99_s", [0.0123, 9.9]) == ("ms", ("12", "9,900"), ["", ""])
     assert cells("latency_p99_s", [0.85, 12.3]) == ("s", ("0.85", "12.30"), ["", ""])
+
+
+def test_latencies_stand_side_by_side_in_one_unit() -> None:
+    frame = pd.DataFrame({"policy": ["a", "b"], "latency_p50_s": [0.26, 0.3], "latency_p99_s": [0.9, 30.0]})
+    p50, p99 = (column for column in shown_columns(frame) if column.metric.key.startswith("latency"))
+    assert (p50.unit.name, p50.cells) == ("s", ("0.26", "0.30"))
+    assert (p99.unit.name, p99.cells) == ("s", ("0.90", "30.00"))
 
 
 def test_waste_is_in_millions_when_it_is_huge() -> None:

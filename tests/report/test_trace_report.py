@@ -90,7 +90,7 @@ def test_where_a_trace_comes_from_is_told() -> None:
         "licence": "CC0",
         "days": "[1, 2]",
         "changed by": "RandomSample(functions=None, share=1.0, whole_apps=False, seed=0)",
-        "recipe": "Recipe(seed=3)",
+        "recipe": "Recipe",
     }
     assert report_of(trace) == {"rows dropped": "1,234", "x": "y: 1"}
     assert "load report\nrows dropped" in text_of(trace)

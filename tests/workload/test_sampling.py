@@ -210,7 +210,7 @@ def test_a_trace_without_calls_has_a_representative() -> None:
         (RandomSample, {"share": 1.5}, "share"),
         (RandomSample, {"share": 0}, "share"),
         (RandomSample, {"functions": 2, "seed": 0.5}, "seed"),
-        (StratifiedSample, {"functions": 3}, "functions must be a finite number >= 4"),
+        (StratifiedSample, {"functions": 3}, "functions must be a whole number >= 4"),
         (StratifiedSample, {"functions": 30, "edges": (0.5, 0.5)}, "edges must rise"),
         (StratifiedSample, {"functions": 30, "edges": (0.0, 0.5)}, "edges must lie between"),
         (StratifiedSample, {"functions": 30, "allocation": "fair"}, "allocation"),

@@ -7,7 +7,7 @@ from math import ceil, frexp, inf, ldexp, log2
 from typing import Final
 
 from sim.core.errors import ConfigError
-from sim.policies.keepalive.parameters import require_between, require_learner
+from sim.policies.keepalive.parameters import require_between, require_learner, require_whole
 from sim.policies.keepalive.role import KeepAlive, LearnsBy, require_seconds
 from sim.policies.keepalive.rule import Decision, Rule, State
 
@@ -46,7 +46,7 @@ class AdaptiveWindow(KeepAlive):
 
     def __post_init__(self) -> None:
         require_between(self, 0, 1, quantile=self.quantile)
-        require_between(self, 0, inf, min_gaps=self.min_gaps)
+        require_whole(self, 0, min_gaps=self.min_gaps)
         require_seconds(self, default_window_s=self.default_window_s, min_window_s=self.min_window_s)
         require_between(self, 0, 2.0**40, max_window_s=self.max_window_s)
         require_learner(self, self.learns_by)

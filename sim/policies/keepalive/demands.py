@@ -6,7 +6,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
+from typing import Any
 
+from sim.core import checks
 from sim.core.errors import ConfigError
 
 
@@ -26,13 +28,23 @@ class Floor:
     period_s: float = inf
 
     def __post_init__(self) -> None:
+        steps: Any = self.steps
+        if not isinstance(steps, list | tuple) or not all(map(_is_pair, steps)):
+            raise ConfigError(f"steps must be pairs of seconds and instances, not {steps!r}")
+        checks.number("period_s", self.period_s, above=0, finite=False)
+        for start_s, instances in self.steps:
+            checks.number("start_s of a step", start_s, low=0)
+            checks.whole("instances", instances, low=0)
         starts = [start_s for start_s, _ in self.steps]
         if not starts or starts[0] != 0 or any(b <= a for a, b in pairwise(starts)):
             raise ConfigError(f"steps must begin at 0 s and ascend, not {starts}")
         if not starts[-1] < self.period_s:
             raise ConfigError(f"steps must begin before the period of {self.period_s} s is over, not at {starts[-1]} s")
-        for _, instances in self.steps:
-            _require_whole("instances", instances, least=0)
+
+    @property
+    def most(self) -> int:
+        """The largest number of instances of any step; 0: it holds nothing."""
+        return max(instances for _, instances in self.steps)
 
     def changes(self, after_s: float) -> tuple[float, int]:
         """The first step after `after_s`: when, and how many instances from then on. Infinity if there is none."""
@@ -61,11 +73,9 @@ class Pings:
     at_once: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 < self.period_s < inf:
-            raise ConfigError(f"period_s must be a finite number of seconds > 0, not {self.period_s!r}")
-        if not 0 <= self.ping_s < inf:
-            raise ConfigError(f"ping_s must be a finite number of seconds >= 0, not {self.ping_s!r}")
-        _require_whole("pings", self.at_once, least=1)
+        checks.number("period_s", self.period_s, above=0)
+        checks.number("ping_s", self.ping_s, low=0)
+        checks.whole("pings", self.at_once, low=1)
 
 
 @dataclass(frozen=True)
@@ -86,23 +96,18 @@ class GenericPools:
     generic_phases: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _require_whole("initial_count", self.initial_count, least=0)
-        _require_whole("min_count", self.min_count, least=0)
-        _require_whole("max_count", self.max_count, least=self.min_count)
-        _require_whole("threshold", self.threshold, least=1)
-        _require_whole("increment", self.increment, least=0)
-        if not self.ttl_s >= 0:
-            raise ConfigError(f"ttl_s must be a number of seconds >= 0, not {self.ttl_s!r}")
-        if not self.check_s > 0:
-            raise ConfigError(f"check_s must be a number of seconds > 0, not {self.check_s!r}")
-        if not 0 <= self.memory_step_mb < inf:
-            raise ConfigError(f"memory_step_mb must be a finite number of MB >= 0, not {self.memory_step_mb!r}")
+        for name in ("initial_count", "min_count", "increment"):
+            checks.whole(name, getattr(self, name), low=0)
+        checks.whole("max_count", self.max_count, low=self.min_count)
+        checks.whole("threshold", self.threshold, low=1)
+        checks.number("ttl_s", self.ttl_s, low=0, finite=False)
+        checks.number("check_s", self.check_s, above=0, finite=False)
+        checks.number("memory_step_mb", self.memory_step_mb, low=0)
 
     def wanted(self, cold_starts: int) -> int:
         """How many cells of a class there are to be after a check, given its cold starts since the last one."""
         return min(max(cold_starts // self.threshold * self.increment, self.min_count), self.max_count)
 
 
-def _require_whole(name: str, value: object, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} must be a whole number >= {least}, not {value!r}")
+def _is_pair(step: Any) -> bool:
+    return isinstance(step, list | tuple) and len(step) == 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from sim.core.errors import ConfigError
-from sim.policies.keepalive.parameters import require_between, require_learner
+from sim.policies.keepalive.parameters import require_between, require_learner, require_whole
 from sim.policies.keepalive.role import KeepAlive, LearnsBy, require_seconds
 from sim.policies.keepalive.rule import Decision, Rule, State
 
@@ -64,7 +64,8 @@ class HybridHistogram(KeepAlive):
         require_between(self, 0, 100, head_percentile=self.head_percentile, tail_percentile=self.tail_percentile)
         require_between(self, 0, 1, head_margin=self.head_margin, oob_threshold=self.oob_threshold)
         require_between(self, 1, inf, tail_margin=self.tail_margin)
-        require_between(self, 0, inf, cv_threshold=self.cv_threshold, min_gaps=self.min_gaps)
+        require_between(self, 0, inf, cv_threshold=self.cv_threshold)
+        require_whole(self, 0, min_gaps=self.min_gaps)
         require_learner(self, self.learns_by)
         if self.head_percentile > self.tail_percentile:
             raise ConfigError("HybridHistogram: head_percentile must not be above tail_percentile")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from sim.core import checks
 from sim.core.errors import ConfigError, PolicyError
 from sim.policies.keepalive.demands import Floor, GenericPools, Pings
-from sim.policies.keepalive.rule import Rule
+from sim.policies.keepalive.rule import Decision, Rule
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
+T = TypeVar("T")
 LearnsBy: TypeAlias = Literal["unit", "app"]
 
 
@@ -82,8 +84,66 @@ def checked_windows_s(policy: KeepAlive, trace: Trace) -> float | FloatArray:
     return windows if windows.ndim else float(windows)
 
 
+def checked_rule(policy: KeepAlive) -> Rule | None:
+    """The rule of `policy`; PolicyError if it is none, or learns from what there is not."""
+    if policy.learns_by not in get_args(LearnsBy):
+        raise PolicyError(f"{type(policy).__name__}: learns_by must be 'unit' or 'app', not {policy.learns_by!r}")
+    return _of_kind(policy, "rule", policy.rule(), Rule)
+
+
+def checked_floor(policy: KeepAlive) -> Floor | None:
+    """The instances that `policy` asks for; PolicyError if the answer is of another kind."""
+    return _of_kind(policy, "floor", policy.floor(), Floor)
+
+
+def checked_generic_pools(policy: KeepAlive) -> GenericPools | None:
+    """The cells that `policy` asks for; PolicyError if the answer is of another kind."""
+    return _of_kind(policy, "generic_pools", policy.generic_pools(), GenericPools)
+
+
+def checked_calls(policy: KeepAlive) -> Pings | None:
+    """The calls that `policy` asks for; PolicyError if the answer is of another kind."""
+    return _of_kind(policy, "calls", policy.calls(), Pings)
+
+
+def checked_unit_window_s(policy: KeepAlive) -> float:
+    """The unit window of `policy`, refused if it is no number of seconds >= 0.
+
+    Raises:
+        PolicyError: it is not a number, negative or NaN.
+    """
+    answer = policy.unit_window_s()
+    try:
+        checks.number(f"{type(policy).__name__}.unit_window_s", answer, low=0, finite=False)
+    except ConfigError as error:
+        raise PolicyError(str(error)) from None
+    return float(answer)
+
+
+def checked_decision(name: str, decision: Any) -> Decision:
+    """What the rule of a policy called `name` decided, refused if no platform can apply it.
+
+    Raises:
+        PolicyError: not three numbers of seconds >= 0.
+    """
+    try:
+        unload_after_s, prewarm_after_s, keep_s = decision
+        possible = unload_after_s >= 0 and prewarm_after_s >= 0 and keep_s >= 0  # never of NaN
+    except (TypeError, ValueError):  # not three, or no numbers
+        possible = False
+    if not possible:
+        raise PolicyError(f"{name}: its rule decided {decision!r}: decisions are three numbers of seconds >= 0")
+    return decision  # type: ignore[no-any-return]
+
+
+def _of_kind(policy: KeepAlive, method: str, answer: Any, kind: type[T]) -> T | None:
+    if answer is None or isinstance(answer, kind):
+        return answer
+    hint = " (an instance, not the class)" if answer is kind else ""
+    raise PolicyError(f"{type(policy).__name__}.{method}() must return a {kind.__name__}{hint} or None, not {answer!r}")
+
+
 def require_seconds(owner: object, **parameters: object) -> None:
     """Refuse parameters that are not a number of seconds >= 0 (infinity is one)."""
     for name, value in parameters.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not float(value) >= 0:
-            raise ConfigError(f"{type(owner).__name__}: {name} must be a number of seconds >= 0, not {value!r}")
+        checks.number(f"{type(owner).__name__}: {name}", value, low=0, finite=False)
