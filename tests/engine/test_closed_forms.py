@@ -1,49 +1,22 @@
 """The engine against closed forms: what theory says lies within the confidence interval of independent replications.
 
-Intervals are two-sided Student t intervals at 99.9 % over replications with seeds of their own, so that a test with its
-fixed seeds says no only where there is a reason. Each must also be narrow: an interval that holds everything proves
-nothing. Theory: M/G/infinity has a Poisson number of busy servers, lambda E[S] on average, whatever the distribution
-of service (Takacs 1962); arrivals of a Poisson stream see time averages; if calls are short, they are cold with
-probability exp(-lambda T).
+M/G/infinity has a Poisson number of busy servers, lambda E[S] on average, whatever the distribution of service (Takacs
+1962); arrivals of a Poisson stream see time averages; if calls are short, they are cold with probability
+exp(-lambda T).
 """
 
-from collections.abc import Callable
-from math import exp, inf, nextafter, sqrt
+from math import exp, inf, nextafter
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import linalg, stats
+from theory import Sampler, assert_mean, poisson_calls
 
 import sim
 from sim.policies import FixedWindow
 
-CONFIDENCE = 0.999
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """Mean of replications and the half-width of its interval."""
-    n = len(values)
-    return float(np.mean(values)), float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / sqrt(n))
-
-
-def assert_mean(values: list[float], expected: float, *, width: float, tolerance: float = 0.0) -> None:
-    """The interval holds `expected`, which may err by `tolerance`; its half-width is less than `width` of that."""
-    mean, half = interval(values)
-    assert half < width * expected, f"half-width {half} of {mean} says too little"
-    assert abs(mean - expected) <= half + tolerance, f"{mean} +- {half} is not {expected}"
-
-
-Sampler = Callable[[np.random.Generator, int], np.ndarray]
 Runs = list[pd.Series]
-
-
-def poisson_trace(seed: int, rate: float, length_s: float, service: Sampler) -> sim.Trace:
-    """One function called by a Poisson process for `length_s`."""
-    random = np.random.default_rng(seed)
-    calls = random.poisson(rate * length_s)
-    arrival_s = np.sort(random.uniform(0.0, length_s, calls))
-    return sim.Trace.from_arrays(np.zeros(calls, int), arrival_s, service(random, calls), horizon_s=length_s)
 
 
 def replications(
@@ -60,7 +33,7 @@ def replications(
     platform = sim.load_platform("constant_start", start_s=start_s)
     return [
         sim.simulate(
-            poisson_trace(1000 + i, rate, length_s, service),
+            poisson_calls(1000 + i, rate, length_s, service),
             FixedWindow(window_s),
             platform=platform,
             record=False,

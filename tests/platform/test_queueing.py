@@ -1,17 +1,16 @@
 """Caps, queues, slots, patience and instance choice against queueing theory and an independent simulator.
 
-Intervals are two-sided Student t intervals at 99.9 % over replications with seeds of their own, so that a test with its
-fixed seeds says no only where there is a reason; each must also be narrow. With instances that stay for ever and start
-in no time, a cap of c makes a unit c servers: rejecting is Erlang's loss system, queueing his delay system.
+With instances that stay for ever and start in no time, a cap of c makes a unit c servers: rejecting is Erlang's loss
+system, queueing his delay system.
 """
 
-from collections.abc import Callable
-from math import ceil, exp, factorial, inf, sqrt
+from math import ceil, exp, factorial, inf
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import linalg, stats
+from theory import Sampler, assert_mean, erlang_b
 
 from sim.engine import reference
 from sim.platform.platform import Platform
@@ -19,17 +18,6 @@ from sim.policies import FixedWindow, KeepForever
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.columns import COLD, OK, QUEUED, REJECTED, TIMED_OUT, Columns
 from sim.workload.trace import Trace
-
-Sampler = Callable[[np.random.Generator, int], np.ndarray]
-CONFIDENCE = 0.999
-
-
-def assert_mean(values: list[float], expected: float, *, width: float, tolerance: float = 0.0) -> None:
-    """The interval of the mean holds `expected`, which may err by `tolerance`; its half-width is < `width` of that."""
-    n = len(values)
-    mean, half = np.mean(values), stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / sqrt(n)
-    assert half < width * expected, f"half-width {half} of {mean} says too little"
-    assert abs(mean - expected) <= half + tolerance, f"{mean} +- {half} is not {expected}"
 
 
 def exponential(mean_s: float) -> Sampler:
@@ -64,13 +52,6 @@ def run(trace: Trace, policy: KeepAlive | None = None, *, start_s: float = 0.0, 
 def share(columns: Columns, what: np.ndarray, warm_up_s: float) -> float:
     """The share of calls, after the warm-up, of which something is true."""
     return float(np.mean(what[columns.requests.arrival_s >= warm_up_s]))
-
-
-def erlang_b(servers: int, load: float) -> float:
-    loss = 1.0
-    for j in range(1, servers + 1):
-        loss = load * loss / (j + load * loss)
-    return loss
 
 
 def erlang_c(servers: int, load: float) -> float:
