@@ -15,10 +15,12 @@ class Mortal(Stateful, Protocol):
     """An instance as its alarm sees it.
 
     Attributes:
+        order: its number in the calendar.
         alarm_s: when its pending alarm rings; infinity: none is pending.
         expiry_s: while idle, when it is reclaimed.
     """
 
+    order: int
     alarm_s: float
     expiry_s: float
 
@@ -45,7 +47,7 @@ class ExpiryTimer:
         """Look at `instance` at `at_s`, earlier than at its present alarm if it has one."""
         instance.alarm_s = at_s
         alarms = self._alarms
-        entry = (at_s, instance.number, instance)
+        entry = (at_s, instance.order, instance)
         heappush(alarms, entry)
         if alarms[0] is entry:
             self._arm(Recurring(self._calendar))
@@ -64,7 +66,7 @@ class ExpiryTimer:
         instance = alarms[0][2]
         if instance.alarm_s == now_s and instance.state == IDLE and now_s < instance.expiry_s < inf:
             instance.alarm_s = instance.expiry_s  # used again since
-            heapreplace(alarms, (instance.expiry_s, instance.number, instance))
+            heapreplace(alarms, (instance.expiry_s, instance.order, instance))
         else:
             heappop(alarms)
             if instance.alarm_s == now_s:

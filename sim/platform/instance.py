@@ -29,7 +29,7 @@ class Instance(Recurring):
     """STARTING -> (BUSY <-> IDLE) -> TERMINATED; it is itself the event of becoming ready, then of each completion.
 
     Attributes:
-        number: its name within its function, the row of the call that made it.
+        number, order: its name within its function and its number in the calendar, the row of the call that made it.
         state: one of the four.
         row: the call it serves, or served last.
         end_s: when that call ends.
@@ -43,7 +43,7 @@ class Instance(Recurring):
     ) -> None:
         super().__init__(calendar)
         self.pool = pool
-        self.number = number
+        self.number = self.order = number
         self.state = STARTING
         self.row = number
         self.end_s = inf

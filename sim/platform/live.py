@@ -148,6 +148,7 @@ class LivePlatform:
             capacity=Capacity(platform.max_instances_per_unit, platform.max_instances, platform.queue_limit),
             max_wait_s=platform.max_wait_s,
             lifetimes=Lifetimes(platform.max_lifetime_s, self._streams("lifetime")),
+            functions=len(self._registry.functions),
         )
         timer = ExpiryTimer(self.calendar)
         units = self._registry.units(platform.isolation)

@@ -38,6 +38,7 @@ class SlottedInstance(Recurring):
 
     Attributes:
         number: its name within its unit.
+        order: its number in the calendar.
         function: the function whose call made it.
         state: one of the four.
         slots: all of its slots.
@@ -67,13 +68,14 @@ class SlottedInstance(Recurring):
         *,
         function: int,
         number: int,
+        order: int,
         concurrency: int,
         max_lifetime_s: float,
         line: int,
     ) -> None:
         super().__init__(calendar)
         self.pool = pool
-        self.number, self.function = number, function
+        self.number, self.order, self.function = number, order, function
         self.by_call = True
         self.keep_until_s = nan
         self.provisioner: Provisioner | None = None

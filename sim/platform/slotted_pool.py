@@ -37,6 +37,7 @@ class Rules:
         free_slots: makes the free slots of the unit whose first function is given.
         max_wait_s: how long a call waits before it gives up.
         lifetimes: how long instances may live.
+        functions: how many there are.
     """
 
     choice: Choice
@@ -45,6 +46,7 @@ class Rules:
     capacity: Capacity
     max_wait_s: float
     lifetimes: Lifetimes
+    functions: int
 
 
 class SlottedPool:
@@ -149,14 +151,19 @@ class SlottedPool:
         now_s = self._calendar._now
         instance = SlottedInstance(
             self._calendar, self, function=function, number=number, concurrency=self._concurrency,
-            max_lifetime_s=self._lifetime_s(), line=self._ledger.instance_created(function, number, now_s),
+            order=self._order(number), max_lifetime_s=self._lifetime_s(),
+            line=self._ledger.instance_created(function, number, now_s),
         )  # fmt: skip
         instance.handler_s = start.handler_s
         instance.callbacks = [self.ready if start.succeeds else self.fail]
         self._starting.append(instance)
         self.starting_slots += self._concurrency
-        heappush(self._calendar.queue, (now_s + start.start_up_s, READY, number, instance))
+        heappush(self._calendar.queue, (now_s + start.start_up_s, READY, instance.order, instance))
         return instance
+
+    def _order(self, number: int) -> int:
+        """The calendar's number: a row, or, of those that no call made, one that no other unit's instance has."""
+        return number if number >= 0 else number * self._rules.functions + self.function
 
     def _lifetime_s(self) -> float:
         """The life of the next instance: the k-th of the unit takes draw k."""
@@ -355,7 +362,7 @@ class SlottedPool:
         if self._concurrency > 1:  # a single slot is not free while it is busy
             retirement = Recurring(self._calendar)
             retirement.callbacks = [lambda _: self._retire(instance)]
-            heappush(self._calendar.queue, (at_s, EXPIRY, instance.number, retirement))
+            heappush(self._calendar.queue, (at_s, EXPIRY, instance.order, retirement))
 
     def _retire(self, instance: SlottedInstance) -> None:
         """The life of a busy instance is over: it ends with its last request and takes no other before."""

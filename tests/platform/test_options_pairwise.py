@@ -7,6 +7,7 @@ random combinations of more than two. Everything is checked from the raw columns
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from heapq import heappop
 from itertools import combinations, product
 from math import inf, isnan
 
@@ -20,9 +21,12 @@ import sim
 from sim.core.distributions import Exponential, LogNormal, Quantiles
 from sim.core.errors import ConfigError
 from sim.core.random import stream, uniform
+from sim.core.time import EXPIRY
 from sim.engine import reference
 from sim.platform import Platform
+from sim.platform.calendar import Calendar
 from sim.platform.startup import PhasedStart
+from sim.platform.waiting import WaitingCall
 from sim.policies import (
     AdaptiveWindow,
     Clairvoyant,
@@ -397,6 +401,27 @@ def test_every_pair_of_options(i: int) -> None:
 @given(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in OPTIONS.items()}), st.integers(0, 999))
 def test_any_options(case: Case, seed: int) -> None:
     check_all(case, seed)
+
+
+@pytest.mark.parametrize("i", range(0, len(DESIGN), 3))
+def test_no_two_events_of_the_calendar_have_one_key(i: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But where one is superseded: an alarm, or the patience of a call that runs. Who was put first is naught."""
+
+    def means_nothing(kind: int, *events: object) -> bool:
+        return kind == EXPIRY or any(isinstance(event, WaitingCall) and event.over for event in events)
+
+    def run(calendar: Calendar) -> None:
+        while calendar.queue:
+            time_s, kind, number, event = heappop(calendar.queue)
+            if calendar.queue and calendar.queue[0][:3] == (time_s, kind, number):
+                assert means_nothing(kind, event, calendar.queue[0][3])
+            calendar._now = time_s
+            callbacks, event.callbacks = event.callbacks, None
+            for callback in callbacks:
+                callback(event)
+
+    monkeypatch.setattr(Calendar, "run", run)
+    Ran.of(DESIGN[i], seed=i)
 
 
 def test_the_start_of_an_instance_that_nobody_waits_for_is_waste() -> None:
