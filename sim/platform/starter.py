@@ -12,6 +12,7 @@ from sim.core.random import uniform
 from sim.platform.code_store import CodeStore
 from sim.platform.registry import Registry
 from sim.platform.startup import StartDraws
+from sim.platform.startup.parts import NO_TABLE
 from sim.results.columns import HANDLER, Starts
 
 FAILED: Final = "failed"
@@ -64,6 +65,8 @@ class Starter:
         self._draws = bind("start")
         self.loads_late = HANDLER in self._draws.phases
         self._unasked: StartDraws | None = None
+        self._kept = self._varying()
+        self._function = array("i")
         self._rows = array("q")
         self._phases_s = array("d")
         self._fetched_mb = array("d")
@@ -73,12 +76,19 @@ class Starter:
         """The phases of a start, in order."""
         return self._draws.phases
 
+    def _varying(self) -> tuple[int, ...]:
+        """The places of the phases that may differ between two starts of one function."""
+        if self._first is not from_nothing:
+            return tuple(range(len(self.phases)))
+        return tuple(np.flatnonzero((self._draws.table != NO_TABLE).any(axis=0)).tolist())
+
     def begin(self, function: int, k: int, row: int) -> Start:
         """The start that call `row`, the k-th (from 0) of its function, causes."""
         phases_s, success = self._attempt(self._first, self._draws, function, k)
         self._fetched_mb.append(self._code_store.fetch(self._link[function]))
         self._rows.append(row)
-        self._phases_s.extend(phases_s)
+        self._function.append(function)
+        self._phases_s.extend([phases_s[place] for place in self._kept])
         return self._begun(phases_s, success)
 
     def begin_unasked(self, function: int, k: int, *, held: bool = False) -> Start:
@@ -113,7 +123,10 @@ class Starter:
         return Starts(
             phases=self.phases,
             row=rows,
-            phase_s=np.frombuffer(self._phases_s).reshape(rows.size, len(self.phases)),
+            function=np.frombuffer(self._function, np.int32),
+            kept=self._kept,
+            kept_s=np.frombuffer(self._phases_s).reshape(rows.size, len(self._kept)),
+            constant_s=self._draws.offset,
             fetched_mb=np.frombuffer(self._fetched_mb),
         )
 
@@ -140,6 +153,10 @@ class RetryingStarter(Starter):
     def phases(self) -> tuple[str, ...]:
         """Those of a start, after its failed attempts."""
         return (FAILED, *self._draws.phases)
+
+    def _varying(self) -> tuple[int, ...]:
+        """All: any may be 0 because the start has failed."""
+        return tuple(range(len(self.phases)))
 
     def _attempt(self, first: FirstAttempt, draws: StartDraws, function: int, k: int) -> tuple[tuple[float, ...], bool]:
         lost_s = 0.0

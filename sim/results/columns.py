@@ -125,21 +125,37 @@ class Instances:
 class Starts:
     """The start-ups that calls caused, in the order they began, phase by phase.
 
+    The sum of the phases in order, but for `HANDLER`, is the start-up time. Most are the same in every start of a
+    function, and are not kept start by start.
+
     Attributes:
-        phases: names of the phases, in order.
+        phases: names of the P phases, in order.
         row: int64[s], row of the causing call, which also names the instance.
-        phase_s: float64[s, len(phases)], seconds; their sum in order, but for `HANDLER`, is the start-up time.
+        function: int32[s], the function whose instance starts.
+        kept: the places, ascending, of the phases that differ from start to start.
+        kept_s: float64[s, len(kept)], seconds of these.
+        constant_s: float64[F, P], seconds of all others, by function.
         fetched_mb: float64[s], MB of package or image that each start fetched.
     """
 
     phases: tuple[str, ...]
     row: npt.NDArray[np.int64]
-    phase_s: FloatArray
+    function: npt.NDArray[np.int32]
+    kept: tuple[int, ...]
+    kept_s: FloatArray
+    constant_s: FloatArray
     fetched_mb: FloatArray
+
+    def phase_s(self, place: int) -> FloatArray:
+        """Seconds that one phase took in each start, float64[s]."""
+        if place in self.kept:
+            return self.kept_s[:, self.kept.index(place)]
+        seconds: FloatArray = self.constant_s[self.function, place]
+        return seconds
 
     def frame(self) -> pd.DataFrame:
         """The public form: the row of the call, a column a phase, and the MB fetched."""
-        columns = {f"{name}_s": self.phase_s[:, i] for i, name in enumerate(self.phases)}
+        columns = {f"{name}_s": self.phase_s(place) for place, name in enumerate(self.phases)}
         return pd.DataFrame({"row": self.row, **columns, "fetched_mb": self.fetched_mb})
 
 

@@ -162,7 +162,7 @@ def charges_usd(
     """What the user pays for each call, in USD: float64[n], 0 for calls that do not count or never started."""
     requests, starts = columns.requests, columns.starts
     start_up_s = np.zeros(requests.function.size)
-    start_up_s[starts.row] = price.billed_start_up_s(starts.phases, starts.phase_s)
+    start_up_s[starts.row] = price.billed_start_up_s(starts)
     charge = np.zeros(requests.function.size)
     execution_s = requests.execution_s(service_s)
     paid = np.flatnonzero((requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.core import checks
 from sim.core.errors import ConfigError
-from sim.results.columns import HANDLER
+from sim.results.columns import HANDLER, Starts
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -117,23 +117,18 @@ class PriceBook:
         """The size that a function of `memory_mb` is billed as, float64[n]."""
         return np.clip(rounded_up(memory_mb, self.memory_step_mb), self.memory_minimum_mb, self.memory_maximum_mb)
 
-    def billed_start_up_s(self, phases: Sequence[str], phase_s: FloatArray) -> FloatArray:
-        """The part of start-ups that is billed.
-
-        Args:
-            phases: names of the P phases.
-            phase_s: float64[n, P], seconds.
+    def billed_start_up_s(self, starts: Starts) -> FloatArray:
+        """The part of each start-up that is billed.
 
         Returns:
-            float64[n]: the sum of the billed phases, left to right; 0 if start-up is not billed.
+            float64[s]: the sum of the billed phases, left to right; 0 if start-up is not billed.
         """
-        billed = [name in self.start_up_phases and name != HANDLER for name in phases]
-        if not any(billed):
-            billed = [name != HANDLER for name in phases]
-        total = np.zeros(len(phase_s))
-        for column, counts in zip(phase_s.T, billed, strict=True):
-            if counts and self.bills_start_up:
-                total = total + column
+        start_up = [name for name in starts.phases if name != HANDLER]
+        billed = [name for name in start_up if name in self.start_up_phases] or start_up
+        total = np.zeros(starts.row.size)
+        for place, name in enumerate(starts.phases):
+            if name in billed and self.bills_start_up:
+                total += starts.phase_s(place)
         return total
 
 

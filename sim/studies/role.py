@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from sim.experiment.comparison import Setting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # takes half a second, which `import sim` need not
 
 
 @dataclass(frozen=True, eq=False)

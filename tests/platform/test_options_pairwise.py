@@ -201,7 +201,7 @@ class Ran:
     def loaded_s(self, calls: pd.DataFrame) -> np.ndarray:
         """When the handler of each call's instance is loaded: from the first start on it, as long as was drawn."""
         starts = self.columns.starts
-        asked = dict(zip(starts.row.tolist(), starts.phase_s[:, -1].tolist(), strict=True))
+        asked = dict(zip(starts.row.tolist(), starts.phase_s(len(starts.phases) - 1).tolist(), strict=True))
         first_s = calls.groupby([self.unit[calls["function"]], calls["instance"]])["start_s"].transform("min")
         made_by = {(life["unit"], life["instance"]): life["function"] for life in self.lives().to_dict("records")}
         load_s = []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sim.config import load_pricing, load_provider
 from sim.core.errors import ConfigError
+from sim.results.columns import Starts
 from sim.results.pricing import PriceBook, ProviderPrice
 
 BOOKS = ("aws_lambda_x86", "aws_lambda_arm", "azure_consumption", "cloud_run")
@@ -86,7 +87,15 @@ def test_execution_and_start_up_are_rounded_as_one_sum() -> None:
     assert charge(book(bills_start_up=False), 0.0005, 10.0) == pytest.approx(0.001)
 
 
-PHASE_S = np.array([[0.1, 0.2, 0.4], [1.0, 2.0, 4.0]])
+def starts(phases: tuple[str, ...], *phase_s: list[float]) -> Starts:
+    """Starts of one function, of which every second phase is kept as a constant of it."""
+    kept = tuple(range(0, len(phases), 2))
+    seconds, n = np.array(phase_s), len(phase_s)
+    function = np.arange(n, dtype=np.int32)
+    return Starts(phases, np.arange(n), function, kept, seconds[:, list(kept)], seconds, np.zeros(n))
+
+
+THREE = starts(("create", "download", "runtime"), [0.1, 0.2, 0.4], [1.0, 2.0, 4.0])
 
 
 @pytest.mark.parametrize(
@@ -100,11 +109,11 @@ PHASE_S = np.array([[0.1, 0.2, 0.4], [1.0, 2.0, 4.0]])
     ],
 )
 def test_the_billed_part_of_a_start_up(options: dict[str, object], billed_s: list[float]) -> None:
-    assert book(**options).billed_start_up_s(("create", "download", "runtime"), PHASE_S).tolist() == billed_s
+    assert book(**options).billed_start_up_s(THREE).tolist() == billed_s
 
 
 def test_a_start_in_one_phase_is_billed_whole() -> None:
-    assert load_pricing("aws_lambda_x86").billed_start_up_s(("start",), np.array([[0.25]])).tolist() == [0.25]
+    assert load_pricing("aws_lambda_x86").billed_start_up_s(starts(("start",), [0.25])).tolist() == [0.25]
 
 
 # Memory, processors, requests
