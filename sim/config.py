@@ -40,6 +40,8 @@ from sim.workload.transform import Transform, transformed
 
 VERSION_BASE: Final = "1.3"
 ROOT: Final = "config"
+ALONE: Final = "preset"
+"""A root without defaults: to compose everything for the sake of one preset takes five times as long."""
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
 _OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "study")
 HYDRAS_OWN: Final = ("hydra", "hydra_plugins", "logging", "colorlog")
@@ -108,11 +110,11 @@ def policy_presets() -> dict[str, KeepAlive]:
 
 def load_synthesis(name: str = "default", **parameters: Any) -> Synthesizer:
     """The recipe of ``configs/synthesis/<name>.yaml``, whose ``make()`` makes the trace; see `load_platform`."""
-    return build(_preset("synthesis", name, parameters, "+synthesis"), "synthesis", Synthesizer, trusted())  # type: ignore[type-abstract]
+    return build(_preset("synthesis", name, parameters, "synthesis"), "synthesis", Synthesizer, trusted())  # type: ignore[type-abstract]
 
 
 def _preset(key: str, name: str, parameters: Mapping[str, Any], group: str | None = None) -> dict[str, Any]:
-    node = plain(compose_config([f"{group or key}={name}"]))[key]
+    node = plain(compose_config([f"+{group or key}={name}"], name=ALONE))[key]
     for parameter, value in parameters.items():
         if parameter not in node:
             raise ConfigError(f"{key}.{parameter}: {name} has no such parameter; it has {', '.join(_public(node))}")
@@ -149,7 +151,8 @@ def compose_config(
     try:
         with _hydra(folder or config_dir()):
             composed = compose(name, overrides=[*overrides, *search], return_hydra_config=with_hydra)
-            _check_choices(name, [*overrides, *search])
+            if name != ALONE:
+                _check_choices(name, [*overrides, *search])
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
         there = _keys_beside(str(error), overrides, partial(compose_config, folder=folder, name=name, extra=extra))
         raise ConfigError(f"{_tidy(str(error))}{there}") from None

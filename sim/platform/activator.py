@@ -9,7 +9,6 @@ from sim.core.time import READY
 from sim.platform.calendar import Calendar
 from sim.platform.instance import Instance
 from sim.platform.ledger import Ledger
-from sim.platform.loading import Loading
 from sim.platform.pool import InstancePool
 from sim.platform.starter import Starter
 
@@ -25,15 +24,14 @@ class Activator:
         calendar: Calendar,
         ledger: Ledger,
         starter: Starter,
-        loading: Loading,
         make_pool: PoolMaker,
         max_lifetime_s: float,
     ) -> None:
         self._calendar, self._ledger, self._starter = calendar, ledger, starter
-        self._loading, self._make_pool = loading, make_pool
+        self._make_pool = make_pool
         self._max_lifetime_s = max_lifetime_s
         self._pools: dict[int, InstancePool] = {}
-        self._first: dict[int, tuple[int, float, float]] = {}
+        self._first: dict[int, tuple[float, float]] = {}
 
     def start(self, function: int, k: int, row: int, now_s: float, service_s: float) -> None:
         """Start an instance for call `row`, the k-th (from 0) of its function, and let it wait there."""
@@ -42,7 +40,7 @@ class Activator:
             pool = self._pools[function] = self._make_pool(function)
         instance = Instance(self._calendar, self._ledger, pool, function, row, self._max_lifetime_s)
         start_up_s, _, handler_s = self._starter.begin(function, k, row)  # on this way no start fails
-        self._first[row] = function, service_s, handler_s
+        self._first[row] = handler_s, service_s
         instance.callbacks = [self._ready]
         instance.handlers = [pool.release]
         heappush(self._calendar.queue, (now_s + start_up_s, READY, row, instance))
@@ -50,11 +48,8 @@ class Activator:
     def _ready(self, instance: Instance) -> None:
         instance.callbacks = instance.handlers
         now_s = self._calendar._now
-        function, service_s, handler_s = self._first.pop(instance.row)
-        loaded_s, end_s = now_s + handler_s, now_s + service_s
-        if loaded_s > now_s:
-            end_s = self._loading.end_s(function, instance.row, now_s, handler_s, loaded_s, service_s)
-        instance.serve_first(now_s, end_s)
+        handler_s, service_s = self._first.pop(instance.row)
+        instance.serve_first(now_s, now_s + handler_s + service_s)
 
     def close(self) -> None:
         """Note what is still idle when the run is over."""

@@ -142,7 +142,8 @@ class Ledger:
         if lost.size:
             raise RuntimeError(f"{lost.size} calls never ended; the first is row {lost[0]}")
         outcome[self._among(self._cut, rows)] = TIMED_OUT
-        loading = np.frombuffer(self._loading, np.int64)
+        loading, loading_s = np.frombuffer(self._loading, np.int64), np.frombuffer(self._loading_s)
+        inside = self._inside(loading, rows)
         return Requests(
             function=function,
             arrival_s=arrival_s,
@@ -157,14 +158,15 @@ class Ledger:
             on_provisioned=self._among(self.on_provisioned, rows),
             hops=np.frombuffer(self.hops, np.int32)[rows] if self._counts_hops else None,
             loading=self._among(self._loading, rows),
-            loading_s=np.frombuffer(self._loading_s)[self._inside(loading, rows)],
+            loading_s=loading_s if inside.all() else loading_s[inside],
         )
 
     @staticmethod
     def _among(chosen: array[int], rows: slice) -> npt.NDArray[np.int64]:
         """Which of some rows lie in a part, counted from its first."""
         row = np.frombuffer(chosen, np.int64)
-        return row[Ledger._inside(row, rows)] - int(rows.start)
+        inside = Ledger._inside(row, rows)
+        return row if rows.start == 0 and inside.all() else row[inside] - int(rows.start)
 
     @staticmethod
     def _inside(row: npt.NDArray[np.int64], rows: slice) -> npt.NDArray[np.bool_]:

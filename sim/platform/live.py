@@ -93,14 +93,13 @@ class LivePlatform:
         rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
         unit_window_s = checked_unit_window_s(keep_alive)
         asks = rule, floor, pings, None if unit_window_s == inf else keep_alive
-        plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
+        self._plain_way = plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
         self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
         many = not platform.routes_are_true
         self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain, hops=many)
         code_store = CodeStore()
         self._registry = Registry(deployed, code_store)
-        self._loading = Loading(self._ledger, deployed["timeout_s"].tolist())
         model = platform.start_model
         bind = partial(_bind, model, deployed, seed, replication, self._keys)
         self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
@@ -134,7 +133,7 @@ class LivePlatform:
         cache = RouteCache(len(self._trace.functions))
         make_pool = _pool_maker(ExpiryTimer(self.calendar), self._ledger, cache, windows_s)
         life_s = float(self._platform.max_lifetime_s)  # type: ignore[arg-type]  # drawn lives are not plain
-        activator = Activator(self.calendar, self._ledger, self._starter, self._loading, make_pool, life_s)
+        activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
         return Router(cache, activator), activator
 
     def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRoutes, list[SlottedPool]]:
@@ -153,7 +152,8 @@ class LivePlatform:
         timer = ExpiryTimer(self.calendar)
         units = self._registry.units(platform.isolation)
         concurrency = self._registry.functions["concurrency"].tolist()
-        make_pool = partial(LoadingPool, loading=self._loading) if self._starter.loads_late else SlottedPool
+        loading = Loading(self._ledger, self._registry.functions["timeout_s"].tolist())
+        make_pool = partial(LoadingPool, loading=loading) if self._starter.loads_late else SlottedPool
         pools: dict[int, SlottedPool] = {}
         for function, unit in enumerate(units):
             if unit not in pools:
@@ -212,6 +212,7 @@ class LivePlatform:
             starts=self._starter.starts(),
             allocations=ledger.allocations(),
             cells=self._cells.columns() if self._cells else no_cells(),
+            makers_load=self._plain_way and self._starter.loads_late,
         )
 
 

@@ -12,7 +12,6 @@ from sim.core import checks
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart, StartModel
-from sim.results.columns import HANDLER
 
 Isolation = Literal["function", "app"]
 InstanceChoice = Literal["most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"]
@@ -133,7 +132,10 @@ class Platform:
         return self.routers == 1 and self.route_cache_size == inf and not self.route_delay_s
 
     def is_plain(self, deployed: pd.DataFrame) -> bool:
-        """Whether a warm call is served by the short way: no queue, no order but the most recent, one slot."""
+        """Whether a warm call is served by the short way: no queue, no order but the most recent, one slot.
+
+        Nor may a time-out cut the load of a handler, of which the next call would have to wait for the rest.
+        """
         return (
             self.isolation == "function"
             and self.routes_are_true
@@ -143,14 +145,5 @@ class Platform:
             and not self.start_failure_probability
             and self.max_wait_s == self.max_instances_per_unit == self.max_instances == inf
             and bool((deployed["concurrency"] == 1).all())
-            and self._loads_within_time_outs(deployed)
+            and not (self.start_model.loads_late and bool((deployed["timeout_s"] < inf).any()))
         )
-
-    def _loads_within_time_outs(self, deployed: pd.DataFrame) -> bool:
-        """Whether no time-out can cut the load of a handler; what is left of one, later calls have to wait for."""
-        timeout_s = deployed["timeout_s"].to_numpy()
-        model = self.start_model
-        if not model.loads_late or bool((timeout_s == inf).all()):
-            return True
-        longest_s = model.resolve(deployed)[model.phase_names.index(HANDLER)].longest_s
-        return bool((longest_s <= timeout_s).all())

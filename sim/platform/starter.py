@@ -44,7 +44,10 @@ class Start(NamedTuple):
 
 
 class Starter:
-    """Draws the phases of a start, fetches the code, and keeps a record of both."""
+    """Draws the phases of a start and keeps a record of them.
+
+    How long fetching the code takes is one of them; there are no caches, so that every start fetches the whole package.
+    """
 
     def __init__(
         self,
@@ -69,7 +72,6 @@ class Starter:
         self._function = array("i")
         self._rows = array("q")
         self._phases_s = array("d")
-        self._fetched_mb = array("d")
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -85,7 +87,6 @@ class Starter:
     def begin(self, function: int, k: int, row: int) -> Start:
         """The start that call `row`, the k-th (from 0) of its function, causes."""
         phases_s, success = self._attempt(self._first, self._draws, function, k)
-        self._fetched_mb.append(self._code_store.fetch(self._link[function]))
         self._rows.append(row)
         self._function.append(function)
         self._phases_s.extend([phases_s[place] for place in self._kept])
@@ -96,7 +97,6 @@ class Starter:
 
         One that is to be held (a provisioned floor) always starts from nothing.
         """
-        self._code_store.fetch(self._link[function])
         first = from_nothing if held else self._first
         return self._begun(*self._attempt(first, self._unasked_draws(), function, k))
 
@@ -127,7 +127,7 @@ class Starter:
             kept=self._kept,
             kept_s=np.frombuffer(self._phases_s).reshape(rows.size, len(self._kept)),
             constant_s=self._draws.offset,
-            fetched_mb=np.frombuffer(self._fetched_mb),
+            package_mb=np.array([self._code_store.fetch(link) for link in self._link]),
         )
 
 

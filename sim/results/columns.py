@@ -20,6 +20,9 @@ UNENDED, OK, REJECTED, TIMED_OUT, FAILED = range(5)
 HANDLER: Final = "handler"
 """The phase that is no part of a start-up: what the first call on an instance does before the user's code runs."""
 
+CHUNK: Final = 1 << 18
+"""Rows worked on at a time where a temporary column of a big trace would be a burden."""
+
 NO_INSTANCE: Final = int(np.iinfo(np.int64).min)
 """The instance of a call that never had one."""
 
@@ -58,14 +61,6 @@ class Requests:
     hops: npt.NDArray[np.int32] | None = None
     loading: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     loading_s: FloatArray = field(default_factory=lambda: np.empty(0))
-
-    def execution_s(self, service_s: FloatArray) -> FloatArray:
-        """Seconds from start to end of every call, float64[n], given the service times: its own, unless it loaded."""
-        if not self.loading.size:
-            return service_s
-        execution_s = service_s.copy()
-        execution_s[self.loading] = self.loading_s
-        return execution_s
 
     def frame(self, counted: npt.NDArray[np.bool_]) -> pd.DataFrame:
         """The public form: kinds and outcomes as categories, and whether each call counts."""
@@ -135,7 +130,7 @@ class Starts:
         kept: the places, ascending, of the phases that differ from start to start.
         kept_s: float64[s, len(kept)], seconds of these.
         constant_s: float64[F, P], seconds of all others, by function.
-        fetched_mb: float64[s], MB of package or image that each start fetched.
+        package_mb: float64[F], MB of package or image that a start of each function fetches.
     """
 
     phases: tuple[str, ...]
@@ -144,13 +139,19 @@ class Starts:
     kept: tuple[int, ...]
     kept_s: FloatArray
     constant_s: FloatArray
-    fetched_mb: FloatArray
+    package_mb: FloatArray
 
-    def phase_s(self, place: int) -> FloatArray:
-        """Seconds that one phase took in each start, float64[s]."""
+    @property
+    def fetched_mb(self) -> FloatArray:
+        """MB that each start fetched, float64[s]."""
+        fetched: FloatArray = self.package_mb[self.function]
+        return fetched
+
+    def phase_s(self, place: int, part: slice = slice(None)) -> FloatArray:
+        """Seconds that one phase took in each start, or in each of a part of them; float64[s]."""
         if place in self.kept:
-            return self.kept_s[:, self.kept.index(place)]
-        seconds: FloatArray = self.constant_s[self.function, place]
+            return self.kept_s[part, self.kept.index(place)]
+        seconds: FloatArray = self.constant_s[self.function[part], place]
         return seconds
 
     def frame(self) -> pd.DataFrame:
@@ -233,6 +234,8 @@ class Columns:
         starts: the start-ups that calls of the trace caused.
         allocations: what was held.
         cells: the generic cells.
+        makers_load: whether it is the call that made an instance, and no other, that loads its handler, uncut; the
+            column ``handler`` of `starts` then says how long, and `Requests.loading` nothing.
     """
 
     requests: Requests
@@ -242,3 +245,16 @@ class Columns:
     starts: Starts
     allocations: Allocations
     cells: Cells
+    makers_load: bool = False
+
+    def execution_s(self, service_s: FloatArray) -> FloatArray:
+        """Seconds from start to end of every call, float64[n], given the service times: its own, unless it loaded."""
+        requests, starts = self.requests, self.starts
+        if not (self.makers_load or requests.loading.size):
+            return service_s
+        execution_s = service_s.copy()
+        for first in range(0, starts.row.size if self.makers_load else 0, CHUNK):
+            part = slice(first, first + CHUNK)
+            execution_s[starts.row[part]] += starts.phase_s(starts.phases.index(HANDLER), part)
+        execution_s[requests.loading] = requests.loading_s
+        return execution_s

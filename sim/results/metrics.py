@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.results.columns import (
+    CHUNK,
     COLD,
     FAILED,
     NOT_STARTED,
@@ -22,11 +23,11 @@ from sim.results.columns import (
     Cells,
     Columns,
     FloatArray,
+    Requests,
 )
 from sim.results.pricing import PriceBook, ProviderPrice
 
 MB_PER_GB: Final = 1024.0
-CHUNK: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,11 @@ def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatA
     requests, instances = columns.requests, columns.instances
 
     def total(function: npt.NDArray[np.int32], begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
-        return np.bincount(function, weights=span.overlap_s(begin_s, end_s), minlength=size).astype(np.float64)
+        seconds = np.zeros(size)
+        for first in range(0, function.size, CHUNK):
+            rows = slice(first, first + CHUNK)
+            np.add.at(seconds, function[rows], span.overlap_s(begin_s[rows], end_s[rows]))  # in the order of rows
+        return seconds
 
     unawaited = ~instances.awaited
     started_s = np.fmin(instances.ready_s, instances.ended_s)  # an instance that never became ready started to its end
@@ -163,11 +168,13 @@ def charges_usd(
     requests, starts = columns.requests, columns.starts
     start_up_s = np.zeros(requests.function.size)
     start_up_s[starts.row] = price.billed_start_up_s(starts)
-    charge = np.zeros(requests.function.size)
-    execution_s = requests.execution_s(service_s)
-    paid = np.flatnonzero((requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED))
-    for rows in np.split(paid, range(CHUNK, paid.size, CHUNK)):  # arithmetic on all calls at once takes 8 columns
+    charge = start_up_s  # in its place: a column of a big trace is a burden
+    execution_s = columns.execution_s(service_s)
+    paid = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
+    for first in range(0, paid.size, CHUNK):  # arithmetic on all calls at once takes 8 columns
+        rows = first + np.flatnonzero(paid[first : first + CHUNK])
         charge[rows] = price.charge_usd(execution_s[rows], start_up_s[rows], memory_mb[requests.function[rows]])
+    charge[~paid] = 0.0
     held = requests.on_provisioned  # these started
     rows = held[requests.arrival_s[held] >= span.start_s]
     charge[rows] = price.charge_provisioned_usd(execution_s[rows], memory_mb[requests.function[rows]])
@@ -251,15 +258,20 @@ def latencies(columns: Columns, span: Span) -> dict[str, float]:
     """Percentiles of latency, and the mean wait, of the counted calls that started; seconds."""
     requests = columns.requests
     chosen = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
-    arrival_s = requests.arrival_s[chosen]
-    latency_s = requests.end_s[chosen] - arrival_s
-    wait_s = requests.start_s[chosen] - arrival_s
-    cold = requests.start_kind[chosen] == COLD
+    latency_s = _since_arrival_s(requests.end_s, requests, chosen)
     values = {f"latency_p{p:g}_s".replace(".", "_"): quantile(latency_s, p / 100) for p in (50, 95, 99, 99.9)}
     values["latency_mean_s"] = _mean(latency_s)
+    del latency_s  # a column of a big trace is a burden
+    wait_s = _since_arrival_s(requests.start_s, requests, chosen)
     values["wait_mean_s"] = _mean(wait_s)
-    values["cold_wait_mean_s"] = _mean(wait_s[cold])
+    values["cold_wait_mean_s"] = _mean(wait_s[requests.start_kind[chosen] == COLD])
     return values
+
+
+def _since_arrival_s(time_s: FloatArray, requests: Requests, chosen: npt.NDArray[np.bool_]) -> FloatArray:
+    since_s = time_s[chosen]
+    since_s -= requests.arrival_s[chosen]
+    return since_s
 
 
 def quantile(values: FloatArray, p: float) -> float:

@@ -45,13 +45,6 @@ class Affine:
     scale: FloatArray
     offset: FloatArray
 
-    @property
-    def longest_s(self) -> FloatArray:
-        """float64[F]: the most seconds that it can take."""
-        last = np.array([*(table[-1] for table in self.tables), 0.0])  # `NO_TABLE` is the last
-        longest_s: FloatArray = self.offset + self.scale * last[self.table]
-        return longest_s
-
 
 class Phase(ABC):
     """How long a phase takes, by function. A plain number means that many seconds, a distribution `Draw` of it."""
