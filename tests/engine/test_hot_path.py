@@ -106,3 +106,21 @@ def test_options_at_their_defaults_are_the_platform_without_them() -> None:
             same = replace(plain, **{option.name: option.default})
             assert same.is_plain(same.deployed(one_by_one(2).functions)), option.name
     assert a_warm_call(one_by_one, FixedWindow(600), plain) == WARM_CALL
+
+
+@pytest.mark.parametrize(
+    ("options", "functions"),
+    [
+        ({"binding": "late"}, 25),
+        ({"isolation": "app"}, 25),
+        ({"max_instances": 50, "queue_limit": 5}, 25),
+        ({"concurrency": 2}, 26),
+        ({"instance_choice": "random"}, 29),
+    ],
+)
+def test_the_longer_way_is_two_events_and_so_many_functions(options: dict[str, Any], functions: int) -> None:
+    """Python's and C's together; the short way has 14."""
+    price = a_warm_call(one_by_one, FixedWindow(600), Platform(start_s=0.25, **options))
+    assert price["heappop"] == 2
+    assert sum(price.values()) == functions
+    assert sum(WARM_CALL.values()) == 14
