@@ -152,6 +152,7 @@ def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting)
         or platform.start_model.is_random
         or isinstance(platform.max_lifetime_s, Distribution)
         or platform.instance_choice == "random"
+        or platform.router_matters
         or 0 < platform.start_failure_probability < 1
         or any(rule.needs_uniform for rule in rules if rule is not None)
     )

@@ -131,6 +131,11 @@ class Platform:
         """Whether there is one router, which knows of every free slot at once."""
         return self.routers == 1 and self.route_cache_size == inf and not self.route_delay_s
 
+    @property
+    def router_matters(self) -> bool:
+        """Whether it matters to which of the routers a call goes."""
+        return self.routers > 1 and (self.route_cache_size < inf or self.route_delay_s > 0)
+
     def is_plain(self, deployed: pd.DataFrame) -> bool:
         """Whether a warm call is served by the short way: no queue, no order but the most recent, one slot.
 

@@ -386,8 +386,8 @@ class SlottedPool:
         if self.queue:
             raise ConfigError(
                 f"{len(self.queue)} calls wait for ever, the first of them row {next(iter(self.queue))}: max_instances "
-                "are taken by idle instances that never end, or that no router remembers; limit their window or life, or "
-                "the wait by max_wait_s"
+                "are taken by idle instances that never end, or that no router remembers; limit their window or life, "
+                "or the wait by max_wait_s"
             )
         for instance in {id(slot.instance): slot.instance for slot in self.free}.values():
             self._ledger.still_idle(instance.line, instance.idle_since_s)
