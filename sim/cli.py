@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from sim import config
+from sim import config, screening
 from sim.cli_traces import traces
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
@@ -111,7 +111,7 @@ def run(words: Sequence[str]) -> None:
     parsed = get_args_parser().parse_intermixed_args(rest)
     sys.argv += [word for word in rest if word not in parsed.overrides] + parsed.overrides  # Hydra wants options first
     if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
-        config.screen(parsed, trust)
+        screening.screen(parsed, trust)
 
     def job(composed: DictConfig) -> None:
         place = HydraConfig.get()

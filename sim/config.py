@@ -1,31 +1,28 @@
-"""The only module that knows Hydra: finds configs, composes them, and builds what they describe."""
+"""Configuration: finds configs, composes them by Hydra, and builds what they describe."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.singleton import Singleton
-from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf reads files with, and lets through
 
-from sim.core.build import TARGET, Trust, build, check_arguments, check_type, resolve
+from sim.core.build import TARGET, Trust, build, check_arguments, check_type
 from sim.core.errors import ConfigError
 from sim.engine.simulate import ENGINES, require_price
 from sim.experiment.comparison import Setting
@@ -44,10 +41,8 @@ ALONE: Final = "preset"
 """A root without defaults: to compose everything for the sake of one preset takes five times as long."""
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
 _OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "study")
-HYDRAS_OWN: Final = ("hydra", "hydra_plugins", "logging", "colorlog")
-STREAMS: Final = ("ext://sys.stdout", "ext://sys.stderr")
 _OPTIONAL: Final = ("policies", "study")
-_NUMBERS: Final = {"seed": int, "replications": int, "warm_up_s": float, "horizon_s": float | None}
+NUMBERS: Final = {"seed": int, "replications": int, "warm_up_s": float, "horizon_s": float | None}
 
 
 @dataclass(frozen=True)
@@ -155,7 +150,7 @@ def compose_config(
                 _check_choices(name, [*overrides, *search])
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
         there = _keys_beside(str(error), overrides, partial(compose_config, folder=folder, name=name, extra=extra))
-        raise ConfigError(f"{_tidy(str(error))}{there}") from None
+        raise ConfigError(f"{tidy(str(error))}{there}") from None
     return composed
 
 
@@ -247,7 +242,7 @@ def _check_choices(name: str, overrides: Sequence[str]) -> None:
             raise ConfigError(f"policy/{policy}.yaml: its first line must be: # @package policies.{policy}")
 
 
-def _tidy(message: str) -> str:
+def tidy(message: str) -> str:
     """What Hydra means, without its search path, links and advice that our checks would refuse."""
     if found := re.search(r"Could not (?:find|load) '([\w@]+)/([^']*)'", message):
         group = found[1].split("@")[0]
@@ -272,7 +267,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
             referred = re.search(r"while resolving interpolation: Missing mandatory value: (\S+)", str(error))
             key = referred[1] if referred else key
             raise ConfigError(f"{key} must be given: {key}=...") from None
-        raise ConfigError(f"{key}: {_tidy(str(error))}" if key else _tidy(str(error))) from None
+        raise ConfigError(f"{key}: {tidy(str(error))}" if key else tidy(str(error))) from None
 
 
 def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) -> Run:
@@ -328,12 +323,12 @@ def _engine(node: Any) -> str:
 
 def _check_keys(config: Mapping[str, Any]) -> None:
     for key in config:
-        if key not in _OWN_KEYS and key not in _NUMBERS:
-            raise ConfigError(f"{key}: there is no such key; there is {', '.join((*_OWN_KEYS, *_NUMBERS))}")
-    for key in (*_OWN_KEYS, *_NUMBERS):
+        if key not in _OWN_KEYS and key not in NUMBERS:
+            raise ConfigError(f"{key}: there is no such key; there is {', '.join((*_OWN_KEYS, *NUMBERS))}")
+    for key in (*_OWN_KEYS, *NUMBERS):
         if key not in config and key not in _OPTIONAL:
             raise ConfigError(f"{key} must be given")
-    for key, kind in _NUMBERS.items():
+    for key, kind in NUMBERS.items():
         check_type(config[key], kind, key)
     if config["replications"] < 1:
         raise ConfigError(f"replications: must be 1 or more, not {config['replications']}")
@@ -365,96 +360,3 @@ def is_named_by_time(hydra: Any) -> bool:
 def to_yaml(config: Mapping[str, Any]) -> str:
     """A plain configuration as YAML."""
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
-
-
-def screen(arguments: argparse.Namespace, trust: Trust) -> None:
-    """Refuse, before Hydra acts on anything, a configuration that is wrong or names what nobody trusts.
-
-    Args:
-        arguments: Hydra's own command line, parsed.
-        trust: which packages classes may come from.
-    """
-    if arguments.experimental_rerun:
-        raise ConfigError("--experimental-rerun is not supported; --config-dir and overrides do the same run again")
-    setup_globals()  # Hydra's own resolvers, such as ${now:}
-    folder = Path(arguments.config_path) if arguments.config_path else config_dir()
-    presets = [*([Path(arguments.config_dir)] if arguments.config_dir else []), folder]
-    _check_hidden(presets)
-    look = partial(compose_config, folder=folder, name=arguments.config_name or ROOT, extra=presets[:-1])
-    overrides = list(arguments.overrides)
-    composed = look(_jobs(overrides, presets)[0] if arguments.multirun else overrides, with_hydra=True)
-    hydra = _as_in_a_job(composed)
-    check_hydra_node(hydra, "hydra", trust)
-    _check_folder(Path(hydra["sweep" if arguments.multirun else "run"]["dir"]))
-    if arguments.multirun or composed.hydra.mode == RunMode.MULTIRUN:
-        params = composed.hydra.sweeper.get("params") or {}
-        given = {override.partition("=")[0] for override in overrides}
-        overrides += [f"{key}={values}" for key, values in params.items() if key not in given]
-        for job in _jobs(overrides, presets)[1:]:
-            check_hydra_node(_as_in_a_job(look(job, with_hydra=True)), "hydra", trust)
-    if not (arguments.cfg or arguments.info):
-        with open_dict(composed):
-            del composed["hydra"]
-        build_run(plain(composed), presets, trust)
-
-
-def _check_hidden(presets: Sequence[Path]) -> None:
-    """Refuse files that Hydra would pass over without a word, for the sake of one that is found before."""
-    *extra, folder = presets
-    for name in (path.relative_to(folder) for path in sorted(folder.rglob("*.yaml"))):
-        for hidden in (path / name for path in extra if (path / name).is_file()):
-            raise ConfigError(f"{hidden} would not be used: keepwarm has a {name} of its own; give it another name")
-
-
-def _jobs(overrides: Sequence[str], presets: Sequence[Path]) -> list[list[str]]:
-    """The jobs of a sweep that differ in the files they are composed of; of swept values only the first is taken."""
-    choices = []
-    for override, parsed in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
-        key, values = parsed.get_key_element(), [override]
-        if parsed.is_sweep_override() and not parsed.key_or_group.startswith("hydra."):
-            values = [f"{key}={value}" for value in _swept(parsed, presets)]
-        files = "." not in parsed.key_or_group and parsed.key_or_group not in _NUMBERS
-        choices.append(values if files else values[:1])
-    return [list(job) for job in product(*choices)]
-
-
-def _swept(override: Override, presets: Sequence[Path]) -> list[str]:
-    """The values that a sweep takes; of an interval its start."""
-    values: Any = override.value()
-    if isinstance(values, IntervalSweep):
-        return [f"{values.start:g}"]
-    if isinstance(values, Glob):
-        names = {path.stem for folder in presets for path in (folder / override.key_or_group).glob("*.yaml")}
-        return values.filter(sorted(names))
-    return list(override.sweep_string_iterator())
-
-
-def _as_in_a_job(composed: DictConfig) -> Any:
-    """Hydra's own node with everything that Hydra will put in, interpolations resolved."""
-    try:
-        for key, value in (("runtime.output_dir", "."), ("job.id", "0"), ("job.num", 0)):
-            OmegaConf.update(composed, f"hydra.{key}", value, force_add=True)
-        return OmegaConf.to_container(composed.hydra, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(_tidy(str(error))) from None
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder for results that cannot be made."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ConfigError(f"results cannot be written to {folder}: {there} is not a folder that can be written to")
-
-
-def check_hydra_node(node: Any, where: str, trust: Trust) -> None:
-    """Hydra builds its own launchers, callbacks and loggers: only Hydra's, its plugins' and the trusted ones may be."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key in (TARGET, "()", "class") and value is not None:
-                resolve(value, f"{where}.{key}", Trust((*HYDRAS_OWN, *trust.packages)))
-            check_hydra_node(value, f"{where}.{key}", trust)
-    elif isinstance(node, list):
-        for i, item in enumerate(node):
-            check_hydra_node(item, f"{where}[{i}]", trust)
-    elif isinstance(node, str) and node.startswith("ext://") and node not in STREAMS:
-        raise ConfigError(f"{where}: {node} is not trusted; there is {', '.join(STREAMS)}")
