@@ -100,17 +100,8 @@ class LivePlatform:
         self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain, hops=many)
         code_store = CodeStore()
         self._registry = Registry(deployed, code_store)
-        model = platform.start_model
-        bind = partial(_bind, model, deployed, seed, replication, self._keys)
         self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
-        first = self._cells.specialise if self._cells else from_nothing
-        if platform.start_failure_probability:
-            self._starter: Starter = RetryingStarter(
-                self._registry, code_store, bind, failure_probability=platform.start_failure_probability,
-                attempts=platform.start_attempts, streams=self._streams("start_failure"), first=first,
-            )  # fmt: skip
-        else:
-            self._starter = Starter(self._registry, code_store, bind, first)
+        self._starter = self._make_starter(code_store)
         router: Routes
         if plain:
             router, closes = self._plain(_windows(keep_alive, trace))
@@ -121,6 +112,17 @@ class LivePlatform:
             Pinger(self.calendar, router, self._pings, self._ping_s, rows)
             self._close = partial(_close, [*pools, *holders])
         Trigger(self.calendar, router, trace, rows, on_progress)
+
+    def _make_starter(self, code_store: CodeStore) -> Starter:
+        platform, registry = self._platform, self._registry
+        bind = partial(_bind, platform.start_model, registry.functions, self._seed, self._replication, self._keys)
+        first = self._cells.specialise if self._cells else from_nothing
+        if not platform.start_failure_probability:
+            return Starter(registry, code_store, bind, first)
+        return RetryingStarter(
+            registry, code_store, bind, failure_probability=platform.start_failure_probability,
+            attempts=platform.start_attempts, streams=self._streams("start_failure"), first=first,
+        )  # fmt: skip
 
     def _cell_pools(self, keep_alive: KeepAlive, deployed: pd.DataFrame, horizon_s: float) -> CellPools | None:
         pools = checked_generic_pools(keep_alive)
