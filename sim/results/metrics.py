@@ -63,7 +63,7 @@ def per_function(
 
     Returns:
         A row a function: calls, started, warm, cold, queued, rejected, timed_out, starts, starting_s, busy_s, idle_s,
-        user_cost_usd, after the function's name, app, trigger and memory_mb.
+        wait_s, user_cost_usd, after the function's name, app, trigger and memory_mb.
     """
     requests, size = columns.requests, len(functions)
     counted = requests.arrival_s >= span.start_s
@@ -85,8 +85,19 @@ def per_function(
     table["starts"] = np.bincount(columns.instances.function[inside], minlength=size)
     for name, seconds in instance_time_s(columns, size, span).items():
         table[name] = seconds
+    table["wait_s"] = _waited_s(requests, counted, size)
     table["user_cost_usd"] = user_cost_usd(columns, service_s, functions["memory_mb"].to_numpy(), span, price)
     return table
+
+
+def _waited_s(requests: Requests, counted: npt.NDArray[np.bool_], size: int) -> FloatArray:
+    """Seconds that the counted calls of each function waited, those that started: float64[size]."""
+    seconds = np.zeros(size)
+    for first in range(0, counted.size, CHUNK):
+        part = slice(first, first + CHUNK)
+        rows = first + np.flatnonzero(counted[part] & (requests.start_kind[part] != NOT_STARTED))
+        np.add.at(seconds, requests.function[rows], requests.start_s[rows] - requests.arrival_s[rows])
+    return seconds
 
 
 def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatArray]:

@@ -1,0 +1,155 @@
+"""What is kept of a run when its calls are forgotten: enough for every table and figure of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, FloatArray
+from sim.results.metrics import MB_PER_GB, Span
+from sim.results.result import Result
+
+NAMES: Final = ("name", "app", "owner", "trigger", "memory_mb")
+"""What is the same in all runs of one workload, and kept once."""
+BINS: Final = 240
+"""Of a timeline: as many as a figure can show, six minutes each of a day."""
+SURVIVAL: Final = 10.0 ** (-np.arange(97) / 16)
+"""Shares of calls that are slower: from all of them to one in a million, sixteen a decade."""
+STATES: Final = ("starting", "busy", "idle")
+
+
+@dataclass(frozen=True, eq=False)
+class Digest:
+    """One run in some 100 kB.
+
+    Attributes:
+        summary: every metric of ``docs/metrics.md`` by name, float64.
+        functions: a row a function in the trace's order, the numbers of `Result.functions`.
+        tail: `survival`, a share of the counted calls that started, and `latency_s` and `wait_s`, what that share
+            exceeds or equals (quantiles of type 7). Without such calls, NaN.
+        timeline: 240 equal parts of the measured span: `from_s`, `to_s`; how many instances were `starting`, `busy`,
+            `idle`, and ``<state>_gb``, their memory, on the average of the part, generic cells among them; the calls
+            that arrived, `calls`, and those of them that were `cold`.
+        phases: `phase` and `seconds`, what it took in all `starts` that counted calls caused.
+        starts: their number.
+    """
+
+    summary: pd.Series
+    functions: pd.DataFrame
+    tail: pd.DataFrame
+    timeline: pd.DataFrame
+    phases: pd.DataFrame
+    starts: int
+
+
+def digest(result: Result) -> Digest:
+    """The digest of a result whose columns were recorded."""
+    if result.columns is None:
+        raise ValueError("the run did not record its calls")
+    columns, span = result.columns, Span(result.about["warm_up_s"], result.about["horizon_s"])
+    counted = columns.starts.row[columns.requests.arrival_s[columns.starts.row] >= span.start_s]
+    return Digest(
+        summary=result.summary,
+        functions=result.functions.drop(columns=list(NAMES)),
+        tail=_tail(columns, span),
+        timeline=_timeline(columns, result.functions["memory_mb"].to_numpy() / MB_PER_GB, span),
+        phases=_phases(columns, span),
+        starts=int(counted.size),
+    )
+
+
+def _tail(columns: Columns, span: Span) -> pd.DataFrame:
+    requests = columns.requests
+    chosen = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
+    table = {"survival": SURVIVAL}
+    for name, times_s in (("latency_s", requests.end_s), ("wait_s", requests.start_s)):
+        since_s = times_s[chosen]
+        since_s -= requests.arrival_s[chosen]
+        table[name] = np.quantile(since_s, 1 - SURVIVAL) if since_s.size else np.full(SURVIVAL.size, np.nan)
+    return pd.DataFrame(table)
+
+
+def _phases(columns: Columns, span: Span) -> pd.DataFrame:
+    starts = columns.starts
+    total_s = np.zeros(len(starts.phases))
+    for first in range(0, starts.row.size, CHUNK):
+        part = slice(first, first + CHUNK)
+        counted = columns.requests.arrival_s[starts.row[part]] >= span.start_s
+        total_s += [float(starts.phase_s(place, part)[counted].sum()) for place in range(total_s.size)]
+    return pd.DataFrame({"phase": pd.Series(starts.phases, dtype=object), "seconds": total_s})
+
+
+def _timeline(columns: Columns, memory_gb: FloatArray, span: Span) -> pd.DataFrame:
+    edges_s = np.linspace(span.start_s, span.end_s, BINS + 1)
+    table: dict[str, npt.NDArray[Any]] = {"from_s": edges_s[:-1], "to_s": edges_s[1:]}
+    instances, gigabytes = (
+        {state: np.zeros(BINS) for state in STATES},
+        {state: np.zeros(BINS) for state in STATES},
+    )
+    for state, begin_s, end_s, gb in _intervals(columns, memory_gb):
+        instances[state] += time_by_part(edges_s, begin_s, end_s, np.ones(begin_s.size))
+        gigabytes[state] += time_by_part(edges_s, begin_s, end_s, gb)
+    width_s = np.maximum(edges_s[1:] - edges_s[:-1], np.finfo(np.float64).tiny)
+    table |= {state: seconds / width_s for state, seconds in instances.items()}
+    table |= {f"{state}_gb": gb_s / width_s for state, gb_s in gigabytes.items()}
+    requests = columns.requests
+    counted = requests.arrival_s >= span.start_s
+    table["calls"] = np.histogram(requests.arrival_s[counted], edges_s)[0]
+    table["cold"] = np.histogram(requests.arrival_s[counted & (requests.start_kind == COLD)], edges_s)[0]
+    return pd.DataFrame(table)
+
+
+def _intervals(columns: Columns, memory_gb: FloatArray) -> Iterator[tuple[str, FloatArray, FloatArray, FloatArray]]:
+    """State, begin, end and memory of all that instances and cells did, some rows at a time; NaN: nothing was done."""
+    instances, cells = columns.instances, columns.cells
+    started_s = np.fmin(instances.ready_s, instances.ended_s)
+    yield from _parts("starting", instances.created_s, started_s, memory_gb, instances.function)
+    yield from _parts("idle", instances.idle_since_s, instances.ended_s, memory_gb, instances.function)
+    for served in (columns.requests, columns.pings):
+        yield from _parts("busy", served.busy_since_s, served.end_s, memory_gb, served.function)
+        yield from _parts("idle", served.idle_since_s, served.start_s, memory_gb, served.function)
+    cell_gb = cells.memory_mb / MB_PER_GB
+    each = np.arange(cell_gb.size, dtype=np.int32)
+    yield from _parts("starting", cells.created_s, cells.ready_s, cell_gb, each)
+    yield from _parts("idle", cells.ready_s, cells.ended_s, cell_gb, each)
+
+
+def _parts(
+    state: str, begin_s: FloatArray, end_s: FloatArray, gb: FloatArray, owner: npt.NDArray[np.int32]
+) -> Iterator[tuple[str, FloatArray, FloatArray, FloatArray]]:
+    for first in range(0, begin_s.size, CHUNK):
+        rows = slice(first, first + CHUNK)
+        yield state, begin_s[rows], end_s[rows], gb[owner[rows]]
+
+
+def time_by_part(edges_s: FloatArray, begin_s: FloatArray, end_s: FloatArray, weight: FloatArray) -> FloatArray:
+    """How much of the intervals lies in each part of a span, every second of one counted by its weight.
+
+    Args:
+        edges_s: float64[k + 1], ascending.
+        begin_s: float64[n]; intervals with a NaN are left out.
+        end_s: float64[n], not before `begin_s`; infinity goes beyond the last edge.
+        weight: float64[n].
+
+    Returns:
+        float64[k], weighted seconds.
+    """
+    there = ~(np.isnan(begin_s) | np.isnan(end_s))
+    weight = weight[there]
+    until = _time_until(edges_s, begin_s[there], weight) - _time_until(edges_s, end_s[there], weight)
+    return np.diff(until)
+
+
+def _time_until(edges_s: FloatArray, since_s: FloatArray, weight: FloatArray) -> FloatArray:
+    """By each edge, the weighted seconds since all times before it: float64[k + 1]."""
+    offset_s = np.clip(since_s, edges_s[0], edges_s[-1]) - edges_s[0]
+    part = np.searchsorted(edges_s - edges_s[0], offset_s, "left")
+    number = np.cumsum(np.bincount(part, weight, edges_s.size))
+    total_s = np.cumsum(np.bincount(part, weight * offset_s, edges_s.size))
+    seconds: FloatArray = number * (edges_s - edges_s[0]) - total_s
+    return seconds
