@@ -11,8 +11,8 @@ import pandas as pd
 from sim.config import load_platform, load_pricing, load_provider
 from sim.core import checks
 from sim.engine.simulate import simulate as run_engine
-from sim.experiment.comparison import Setting
 from sim.experiment.comparison import compare as run_comparison
+from sim.experiment.setting import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice

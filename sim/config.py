@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -25,7 +26,11 @@ from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf rea
 from sim.core.build import TARGET, Trust, build, check_arguments, check_type
 from sim.core.errors import ConfigError
 from sim.engine.simulate import ENGINES, require_price
-from sim.experiment.comparison import Setting
+from sim.experiment.executors import Executor
+from sim.experiment.experiment import Experiment, Intervals, Variant
+from sim.experiment.replications import Replications
+from sim.experiment.setting import Setting
+from sim.experiment.variation import SCALARS, variations
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice
@@ -40,25 +45,57 @@ ROOT: Final = "config"
 ALONE: Final = "preset"
 """A root without defaults: to compose everything for the sake of one preset takes five times as long."""
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
-_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "study")
-_OPTIONAL: Final = ("policies", "study")
-NUMBERS: Final = {"seed": int, "replications": int, "warm_up_s": float, "horizon_s": float | None}
+_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "executor", "study", "vary")
+_OPTIONAL: Final = ("policies", "study", "vary")
+NUMBERS: Final = {
+    "seed": int,
+    "replications": int | Mapping[str, Any],
+    "intervals": Literal["replications", "apps"],
+    "warm_up_s": float,
+    "horizon_s": float | None,
+    "cell_limit_s": float | None,
+    "fail_fast": bool,
+    "reuse": list[str],
+}
+"""The types of what is no component."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as configured: everything but the trace is built. Without a study it compares policies."""
+    """A run as configured: everything but the traces is built. Without a study it compares policies.
 
-    workload: Mapping[str, Any]
+    Attributes:
+        policies: by the labels of their rows.
+        workload: where nothing is varied, the arguments of `load_trace`; else those of the first variant.
+        transforms: applied to its trace, in order.
+        setting: likewise.
+        variants: all of them.
+        replications, intervals: see `sim.experiment.experiment.Experiment`.
+        executor, limit_s, fail_fast, reuse: see `sim.experiment.runner.Runner`.
+        study: what is run instead.
+    """
+
     policies: Mapping[str, KeepAlive]
+    workload: Mapping[str, Any]
+    transforms: tuple[Transform, ...]
     setting: Setting
-    replications: int
-    transforms: tuple[Transform, ...] = ()
-    study: Study | None = None
+    variants: Sequence[Variant]
+    replications: Replications
+    intervals: Intervals
+    executor: Executor
+    limit_s: float | None
+    fail_fast: bool
+    reuse: Sequence[Path]
+    study: Study | None
 
     def load_trace(self) -> Trace:
         """Read the workload, and change it as configured."""
-        return transformed(load_trace(**self.workload), self.transforms)
+        return _load(self.workload, self.transforms)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The comparison."""
+        return Experiment(self.variants, self.policies, self.replications, self.intervals)
 
 
 def config_dir() -> Path:
@@ -270,35 +307,86 @@ def plain(config: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{key}: {tidy(str(error))}" if key else tidy(str(error))) from None
 
 
-def build_run(config: Mapping[str, Any], presets: Sequence[Path], trust: Trust) -> Run:
-    """Build what a composed configuration describes; the trace is read later.
+def build_run(
+    config: Mapping[str, Any], presets: Sequence[Path], trust: Trust, labels: Sequence[str] | None = None
+) -> Run:
+    """Build what a composed configuration describes; the traces are read later.
 
     Args:
         config: plain values, without Hydra's node.
         presets: folders that hold ``policy/<name>.yaml``, to tell what was changed.
         trust: which packages classes may come from.
+        labels: of the policies, where it is known already.
     """
     _check_keys(config)
-    nodes, workload = config.get("policies") or {}, config["workload"]
-    for key, node in (("policies", nodes), ("workload", workload)):
-        check_type(node, Mapping, key)
+    nodes = config.get("policies") or {}
+    check_type(nodes, Mapping, "policies")
     built = {name: build(node, f"policies.{name}", KeepAlive, trust) for name, node in nodes.items()}
     if not built:
         raise ConfigError("no policy is named: choose some, e.g. policy='[fixed_1m,fixed_10m]'")
-    policies = {policy_label(name, nodes[name], presets): policy for name, policy in built.items()}
-    options, transforms = split_workload(workload, trust)
+    named = labels or [policy_label(name, node, presets) for name, node in nodes.items()]
+    policies = dict(zip(named, built.values(), strict=True))
+    vary = config.get("vary") or {}
+    check_type(vary, Mapping, "vary")
+    made = [_variant(label, values, trust) for label, values in variations(config, vary, _preset_of_group)]
+    for policy in policies.values():
+        require_price(policy, made[0].setting.price)
+    node = config.get("study")
+    study = build(node, "study", Study, trust) if node is not None else None  # type: ignore[type-abstract]
+    if study is not None and len(made) > 1:
+        raise ConfigError("vary: a study says itself what it varies")
+    return Run(
+        policies, made[0].options, made[0].transforms, made[0].setting, [each.variant for each in made],
+        _replications(config["replications"]), config["intervals"],
+        build(config["executor"], "executor", Executor, trust),  # type: ignore[type-abstract]
+        config["cell_limit_s"], config["fail_fast"], [Path(folder) for folder in config["reuse"]], study,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A variant, and what its trace is read with."""
+
+    variant: Variant
+    options: Mapping[str, Any]
+    transforms: tuple[Transform, ...]
+
+    @property
+    def setting(self) -> Setting:
+        return self.variant.setting
+
+
+def _variant(label: str, config: Mapping[str, Any], trust: Trust) -> _Made:
+    check_type(config["workload"], Mapping, "workload")
+    for key in SCALARS:
+        check_type(config[key], NUMBERS[key], key)
+    options, transforms = split_workload(config["workload"], trust)
     setting = Setting(
         platform=build(config["platform"], "platform", Platform, trust),
         price=build(config["pricing"], "pricing", PriceBook, trust),
         provider=build(config["provider"], "provider", ProviderPrice, trust),
         engine=_engine(config["engine"]),
-        **{key: config[key] for key in ("seed", "warm_up_s", "horizon_s")},
+        **{key: config[key] for key in SCALARS},
     )
-    for policy in policies.values():
-        require_price(policy, setting.price)
-    node = config.get("study")
-    study = build(node, "study", Study, trust) if node is not None else None  # type: ignore[type-abstract]
-    return Run(options, policies, setting, config["replications"], transforms, study)
+    variant = Variant(
+        label, json.dumps(config["workload"], sort_keys=True), partial(_load, options, transforms), setting
+    )
+    return _Made(variant, options, transforms)
+
+
+def _load(options: Mapping[str, Any], transforms: tuple[Transform, ...]) -> Trace:
+    return transformed(load_trace(**options), transforms)
+
+
+def _preset_of_group(group: str, name: str) -> dict[str, Any]:
+    return _preset(group, name, {}, "pricing@provider" if group == "provider" else group)
+
+
+def _replications(node: int | Mapping[str, Any]) -> Replications:
+    if not isinstance(node, Mapping):
+        return Replications(node)
+    check_arguments(Replications, node, "replications")
+    return Replications(**node)
 
 
 def split_workload(workload: Mapping[str, Any], trust: Trust) -> tuple[dict[str, Any], tuple[Transform, ...]]:
@@ -330,8 +418,6 @@ def _check_keys(config: Mapping[str, Any]) -> None:
             raise ConfigError(f"{key} must be given")
     for key, kind in NUMBERS.items():
         check_type(config[key], kind, key)
-    if config["replications"] < 1:
-        raise ConfigError(f"replications: must be 1 or more, not {config['replications']}")
 
 
 def policy_label(name: str, node: Mapping[str, Any], presets: Sequence[Path]) -> str:
@@ -355,6 +441,17 @@ def is_named_by_time(hydra: Any) -> bool:
     """Whether the clock names a run's folder, by Hydra's own node; a sweep's jobs are numbered."""
     written: Any = OmegaConf.to_container(hydra.run, resolve=False)
     return hydra.mode == RunMode.RUN and "${now:" in str(written["dir"])
+
+
+def read_yaml(text: str, where: str) -> dict[str, Any]:
+    """A plain configuration that `to_yaml` wrote."""
+    try:
+        read = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise ConfigError(f"{where} is damaged: {tidy(str(error))}") from None
+    if not isinstance(read, dict):
+        raise ConfigError(f"{where} is damaged: it holds no configuration")
+    return {str(key): value for key, value in read.items()}
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

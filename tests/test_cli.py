@@ -19,12 +19,18 @@ import pyarrow.parquet as pq
 import pytest
 from command import keepwarm, small_counts, small_trace
 
-from sim import Trace, cli, config
-from sim.experiment.run_folder import read_comparison
+from sim import Trace, cli, config, jobs
+from sim.experiment.run_folder import load_run
 from sim.policies import KeepAlive
 
-FILES = ["comparison.csv", "comparison.parquet", "config.yaml", "manifest.json", "pareto.png", "pareto.svg"]
-QUICK = ("platform=constant_start", "policy=[fixed_1m,fixed_10m]")
+FILES = sorted([
+    "comparison.csv", "comparison.parquet", "config.yaml", "differences.csv", "differences.parquet", "index.json",
+    "manifest.json", "pareto.png", "pareto.svg",
+])  # fmt: skip
+"""Of a run's folder, beside `PARTS`."""
+PARTS = ["cells", "functions"]
+WRITTEN = ", ".join(sorted([*FILES, *PARTS]))
+QUICK = ("platform=constant_start", "policy=[fixed_1m,fixed_10m]", "executor.jobs=1")
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def left_in(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Files, but for those of a run's parts."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.parent.name not in PARTS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in FILES if name != "manifest.json"}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 # What a run writes
@@ -71,7 +79,7 @@ def test_a_run_writes_its_files_and_nothing_else(here: Path, trace: Path) -> Non
     done = keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=out/run")
     assert (done.status, done.err) == (0, "")
     assert left_in(here) == [f"out/run/{name}" for name in FILES]
-    assert f"written to {Path('out/run')}: {', '.join(FILES)}" in done.out
+    assert f"written to {Path('out/run')}: {WRITTEN}" in done.out
 
 
 def test_a_run_goes_to_a_folder_named_by_the_time(here: Path, trace: Path) -> None:
@@ -85,7 +93,7 @@ def test_two_runs_begun_in_the_same_second_are_both_kept(here: Path, trace: Path
     first, second = sorted((here / "out").iterdir())
     assert second.name == f"{first.name}-2"
     assert [json.loads((run / "manifest.json").read_text())["seed"] for run in (first, second)] == [1, 2]
-    assert [file.name for file in sorted(second.iterdir())] == FILES
+    assert left_in(second) == FILES
 
 
 @pytest.mark.parametrize("sweep", [False, True])
@@ -104,7 +112,7 @@ def test_what_is_written_can_be_read(here: Path, trace: Path) -> None:
     table = pd.read_csv("run/comparison.csv")
     assert table["policy"].tolist() == ["fixed_1m (window_s=90)", "fixed_10m"]
     assert table["wasted_normalised"].tolist()[1] == 1.0
-    pd.testing.assert_frame_equal(read_comparison(here / "run").frame, table, check_dtype=False)
+    pd.testing.assert_frame_equal(load_run(here / "run").frame, table, check_dtype=False)
     manifest = json.loads((here / "run" / "manifest.json").read_text())
     assert manifest["overrides"] == [*QUICK, f"workload.path={trace}", "policies.fixed_1m.window_s=90", "seed=4"]
     assert (manifest["seed"], manifest["trace"]["calls"]) == (4, 40)
@@ -151,9 +159,9 @@ def test_without_a_terminal_a_run_reports_in_plain_lines(trace: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "last"),
     [
-        (["policy=[fixed_1m]"], "[2/2] (baseline)"),
-        (["replications=3"], "[2/2] fixed_10m"),  # nothing is random: one replication says it all
-        (["platform=default", "policy=[fixed_10m]", "replications=3"], "[3/3] fixed_10m"),
+        (["policy=[fixed_1m]"], "[2/2] (baseline): "),
+        (["replications=3"], "[2/2] fixed_10m: "),  # nothing is random: one replication says it all
+        (["platform=default", "policy=[fixed_10m]", "replications=3"], "[3/3] fixed_10m, replication 2: "),
     ],
 )
 def test_the_number_of_runs_is_known_beforehand(trace: Path, overrides: list[str], last: str) -> None:
@@ -177,7 +185,7 @@ def test_a_terminal_gets_a_progress_bar(here: Path, trace: Path) -> None:
     os.close(theirs)
     shown = read_all(ours)
     assert process.wait(timeout=60) == 0
-    assert "time left" in shown
+    assert re.search(r"2/2.* runs,.* gone, left", shown)
     assert "━" in shown
     assert "\x1b[" in shown
     assert "[1/2]" not in shown
@@ -326,7 +334,24 @@ def assert_refused(words: Sequence[str], message: str) -> None:
         (["seed=abc"], "seed: expected a whole number, got 'abc'"),
         (["policy=[fixed_1m,provisioned_1]", "pricing=azure_consumption", "workload.path=nowhere"],
          "ProvisionedFloor(n=1, window_s=600.0) holds instances, and the price book 'Azure"),
-        (["replications=0"], "replications: must be 1 or more, not 0"),
+        (["replications=0"], "replications.min must be a whole number >= 1, not 0"),
+        (["replications={min: 5, max: 3}"], "replications.max must be a whole number >= 5, not 3"),
+        (["replications={min: 5, max: 9}"], "without target_rel_halfwidth"),
+        (["replications={min: 1, max: 9, target_rel_halfwidth: 0.1}"], "replications.min must be 2 or more"),
+        (["replications={metric: speed}"], "replications.metric: 'speed' has no interval; there is cold_start_rate"),
+        (["replications={n: 3}"], "replications.n: there is no such parameter; there is min, max, "),
+        (["intervals=functions"], "intervals: expected 'replications' or 'apps', got 'functions'"),
+        (["executor.jobs=0"], "executor: jobs must be a whole number >= 1, or null for one a core, not 0"),
+        (["executor=slurm"], "there is no executor called 'slurm'; there is local, ray"),
+        (["vary={platform.start_s: 3}"], "vary.platform.start_s: expected a list of values, got 3"),
+        (["vary={platform.start_s: []}"], "vary.platform.start_s: expected a list of values, got []"),
+        (["vary={platform.start_s: [1, 1]}"], "vary.platform.start_s: a value is named twice"),
+        (["vary={platform.strat_s: [1, 2]}"], "vary.platform.strat_s: there is no such key; there is _target_"),
+        (["vary={platform: [1, 2]}"], "vary.platform: expected names of presets, got [1, 2]"),
+        (["vary={platform: [default, nope]}"], "there is no platform called 'nope'"),
+        (["vary={policies.fixed_1m.window_s: [1, 2]}"], "vary.policies.fixed_1m.window_s: may not be varied; there is"),
+        (["vary={platform.start_s: [1, -2]}"], "start_s must be a finite number of seconds >= 0, not -2"),
+        (["vary={seed: [1, x]}"], "seed: expected a whole number, got 'x'"),
         (["engine.name=warp"], "engine.name: there is no engine 'warp'; there is "),
         (["workload=azure2019"], "workload.path must be given: workload.path=..."),
         (["policies.fixed_1m._target_=os.system"], "os.system is not trusted: "),
@@ -349,8 +374,6 @@ def test_wrong_configurations_are_refused_in_one_line(words: list[str], message:
         (["warm_up_s=-1"], "the measured span must satisfy 0 <= warm_up_s <= horizon_s, not -1 and"),
         (["warm_up_s=1e9"], "the measured span must satisfy"),
         (["horizon_s=inf"], "the measured span must satisfy"),
-        (["--trust=test_cli", f"+policies.mine._target_={__name__}.Negative"],
-         "Negative returned a window that is negative or not a number"),
     ],
 )  # fmt: skip
 def test_what_is_found_during_the_run_is_refused_in_one_line(trace: Path, words: list[str], message: str) -> None:
@@ -398,12 +421,41 @@ def test_a_folder_that_held_something_is_kept_when_a_run_fails(here: Path) -> No
     assert left_in(here) == ["run/notes.txt"]
 
 
-def test_a_bug_in_a_users_policy_is_shown_with_its_traceback(here: Path, trace: Path) -> None:
-    done = keepwarm("run", *QUICK, "--trust=test_cli", f"+policies.mine._target_={__name__}.Broken",
-                    f"workload.path={trace}", "hydra.run.dir=run")  # fmt: skip
-    assert done.status == 1
-    assert "ZeroDivisionError: a bug of mine" in done.err
-    assert not (here / "run").exists()
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("Negative", "mine: Negative returned a window that is negative or not a number"),
+        ("Broken", "mine: raised ZeroDivisionError: a bug of mine (test_cli.py, line "),
+    ],
+)
+def test_of_a_policy_that_fails_one_line_is_said_and_all_other_runs_are_kept(
+    here: Path, trace: Path, policy: str, message: str
+) -> None:
+    words = ["run", *QUICK, "--trust=test_cli", f"+policies.mine._target_={__name__}.{policy}",
+             f"workload.path={trace}", "hydra.run.dir=run"]  # fmt: skip
+    done = keepwarm(*words)
+    assert done.status == 2
+    assert f"\nerror: {message}" in done.err
+    assert "Traceback" not in done.err
+    assert "2 finished runs are kept in run; go on with: keepwarm run hydra.run.dir=run --trust test_cli " in done.err
+    assert ("ZeroDivisionError" in (here / "run" / "failures.txt").read_text()) == (policy == "Broken")
+    outcome = load_run(here / "run")
+    assert outcome.frame["policy"].tolist() == ["fixed_1m", "fixed_10m"]
+    assert message in outcome.failures[0]
+    assert not (here / "run" / "manifest.json").exists()
+    again = keepwarm(*words[:-3], *words[-2:])  # without it
+    assert again.status == 0
+    assert "2 runs were there already" in again.out
+    assert not (here / "run" / "failures.txt").exists()
+
+
+def test_fail_fast_stops_at_the_first_failure(here: Path, trace: Path) -> None:
+    done = keepwarm("run", *QUICK, "--fail-fast", "--trust=test_cli", "policy=[]",
+                    f"+policies.mine._target_={__name__}.Negative", f"workload.path={trace}",
+                    "hydra.run.dir=run")  # fmt: skip
+    assert done.status == 2
+    assert "[1/2] mine: FAILED" in done.out
+    assert "[2/2]" not in done.out
 
 
 # Interrupted
@@ -413,15 +465,25 @@ def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("where", ["compare", "pareto", "write_run"])
+@pytest.mark.parametrize("where", ["run_experiment", "pareto", "write_table", "write_manifest"])
 def test_an_interrupted_run_leaves_no_half_of_anything(
     here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setattr(cli, where, interrupt)
-    done = keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run")
+    words = ["run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run"]
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, where, interrupt)
+        done = keepwarm(*words)
     assert done.status == 130
     assert "stopped" in done.err
-    assert left_in(here) == (["run/pareto.png", "run/pareto.svg"] if where == "write_run" else [])
+    left = left_in(here)
+    assert set(left) <= {f"run/{name}" for name in FILES} - {"run/manifest.json"}
+    assert bool(left) == (where != "run_experiment")  # nothing was run: nothing is left
+    if left:
+        assert "2 finished runs are kept in run; go on with: keepwarm run hydra.run.dir=run " in done.err
+    again = keepwarm(*words)
+    assert again.status == 0
+    assert ("2 runs were there already" in again.out) == bool(left)
+    assert left_in(here) == [f"run/{name}" for name in FILES]
 
 
 def test_a_figure_is_there_whole_or_not_at_all(here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,30 +491,35 @@ def test_a_figure_is_there_whole_or_not_at_all(here: Path, trace: Path, monkeypa
         stem.with_name("pareto.png").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "save_figure", half)
+    monkeypatch.setattr(jobs, "save_figure", half)
     assert keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run").status == 130
-    assert left_in(here) == []
+    assert left_in(here) == ["run/config.yaml", "run/index.json"]
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_in_the_middle_of_a_run(here: Path, sent: signal.Signals, status: int) -> None:
+@pytest.mark.parametrize("executor_jobs", [1, 2])
+def test_a_signal_in_the_middle_of_a_run(here: Path, sent: signal.Signals, status: int, executor_jobs: int) -> None:
     # A shell may have told its background jobs to ignore the signal: the handler is set anew.
     program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from sim.cli import main; "
+    words = ["run", "platform=constant_start", f"executor.jobs={executor_jobs}", "hydra.run.dir=run"]
     process = subprocess.Popen(
-        [sys.executable, "-c", f"{program}sys.exit(main(['run', 'platform=constant_start']))"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", f"{program}sys.exit(main({words}))"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("[1/7]"):  # the first policy is done, the second under way
+        if line.startswith("[1/7]"):  # the first run is done, others under way
             break
-    process.send_signal(sent)
+    os.killpg(process.pid, sent)  # as a terminal does: workers too
     out, err = process.communicate(timeout=60)
     assert process.returncode == status, err
-    assert "stopped" in err
     assert "Traceback" not in err
     assert "written to" not in out
-    assert list(here.iterdir()) == []
+    assert re.search(r"kept in run; go on with: keepwarm run hydra.run.dir=run platform=constant_start", err)
+    assert "stopped" in err
+    assert len(list((here / "run" / "cells").glob("*.parquet"))) >= 1
+    assert not list(here.rglob("*.partial"))
+    assert not list((here / "run" / "cells").glob(".shared-*"))
 
 
 def test_configs_and_trace_are_found_from_anywhere(here: Path) -> None:

@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.experiment.comparison import Setting
+from sim.experiment.setting import Setting
 from sim.workload.trace import Trace
 
 PACKAGES: Final = ("keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "hydra-core", "omegaconf")
 
 
 def manifest(
-    read: Trace | Mapping[str, Any], setting: Setting, *, overrides: Sequence[str], replications: int,
-    started: datetime, ended: datetime,
+    read: Mapping[str, Any], setting: Setting, *, overrides: Sequence[str], replications: int, started: datetime,
+    ended: datetime,
 ) -> dict[str, Any]:  # fmt: skip
-    """Versions, commit, overrides, seeds, what was read (a trace, or a study's inputs), host and times, for JSON."""
+    """Versions, commit, overrides, seeds, what was read and all else a run has to say, host and times, for JSON."""
     return {
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in PACKAGES}},
         "source": git_state(Path(__file__).resolve().parent),
@@ -32,7 +32,7 @@ def manifest(
         "engine": setting.engine,
         "seed": setting.seed,
         "replications": replications,
-        **({"trace": trace_facts(read)} if isinstance(read, Trace) else {"inputs": _plain(read)}),
+        **_plain(read),
         "host": {"system": machine.platform(), "machine": machine.machine(), "name": machine.node()},
         "started": started.isoformat(),
         "ended": ended.isoformat(),

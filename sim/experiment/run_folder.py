@@ -10,15 +10,20 @@ from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedWriter
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Protocol
+from types import MappingProxyType
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import ConfigError
-from sim.experiment.comparison import Comparison
+from sim.experiment.index import read_index
+from sim.results.outcome import Outcome
+from sim.results.store import write_whole
 
+CONFIG: Final = "config.yaml"
+MANIFEST: Final = "manifest.json"
 CLAIM: Final = ".claim"
 """A file that is there, and locked, while a run is under way; the lock of a process that was killed is nobody's."""
 
@@ -44,7 +49,7 @@ def claimed(folder: Path, *, may_rename: bool = False) -> Iterator[Path]:
     taken = folder
     while (claim := _claim(taken)) is None:
         if not may_rename:
-            kind = "holds a finished run" if (taken / "manifest.json").exists() else "is in use by another run"
+            kind = "holds a finished run" if (taken / MANIFEST).exists() else "is in use by another run"
             raise ConfigError(f"{folder} {kind}: name another folder, or remove it")
         taken = next(names)
     try:
@@ -58,7 +63,7 @@ def claimed(folder: Path, *, may_rename: bool = False) -> Iterator[Path]:
 
 def _claim(folder: Path) -> BufferedWriter | None:
     """The locked file of a claim; None if the folder is not free."""
-    while not (folder / "manifest.json").exists():
+    while not (folder / MANIFEST).exists():
         with suppress(FileExistsError):
             folder.mkdir(parents=True)
         with ExitStack() as unless_claimed:
@@ -70,7 +75,7 @@ def _claim(folder: Path) -> BufferedWriter | None:
                 return None
             except FileNotFoundError:  # another run has ended meanwhile, and removed its claim or the folder
                 continue
-            if still_there and not (folder / "manifest.json").exists():
+            if still_there and not (folder / MANIFEST).exists():
                 unless_claimed.pop_all()
                 return claim
             if still_there:
@@ -78,50 +83,38 @@ def _claim(folder: Path) -> BufferedWriter | None:
     return None
 
 
-class Noted(Protocol):
-    """A table with sentences by topic: a comparison, or what a study found."""
-
-    @property
-    def frame(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def notes(self) -> Mapping[str, str]: ...  # noqa: D102
-
-
-def write_run(
-    folder: Path, table: Noted, config_yaml: str, manifest: Mapping[str, Any], *, name: str = "comparison"
-) -> None:
-    """Write config.yaml, the table as <name>.parquet and <name>.csv and, last, manifest.json.
-
-    All but the manifest are byte-identical for the same configuration and seed.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "config.yaml", config_yaml.encode())
-    _write(folder / f"{name}.csv", table.frame.to_csv(index=False, lineterminator="\n").encode())
-    _write(folder / f"{name}.parquet", _parquet(table))
-    _write(folder / "manifest.json", (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _parquet(noted: Noted) -> bytes:
-    table = pa.Table.from_pandas(noted.frame, preserve_index=False)
-    notes = {f"keepwarm.{key}": sentence for key, sentence in noted.notes.items()}
-    table = table.replace_schema_metadata(notes)
+def write_table(folder: Path, name: str, frame: pd.DataFrame, notes: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write a table as <name>.csv and <name>.parquet, the notes in its metadata; the same bytes for the same table."""
+    write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata({f"keepwarm.{key}": sentence for key, sentence in notes.items()})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
+    write_whole(folder / f"{name}.parquet", bytes(sink.getvalue()))
 
 
-def read_comparison(folder: Path) -> Comparison:
-    """The comparison that a run's folder holds."""
-    table = pq.read_table(folder / "comparison.parquet", use_threads=False)
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    notes = {key.removeprefix("keepwarm."): v for key, v in metadata.items() if key.startswith("keepwarm.")}
-    return Comparison(table.to_pandas(), notes)
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write manifest.json: the last file of a run, and the one that may differ in a run that is the same."""
+    write_whole(folder / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
+def load_run(folder: Path | str) -> Outcome:
+    """The outcome of the run that is in a folder, finished or not, computed from the digests that are whole.
+
+    Raises:
+        ConfigError: it is not the folder of a comparison, or was damaged.
+    """
+    place = Path(folder)
+    config, manifest = place / CONFIG, place / MANIFEST
+    return read_index(place).outcome(
+        config_yaml=config.read_text("utf-8") if config.exists() else "", manifest=_json(manifest)
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)  # noqa: PTH105 - atomic, which Path.rename is not everywhere
-    finally:
-        partial.unlink(missing_ok=True)
+        return dict(json.loads(path.read_text("utf-8")))
+    except ValueError:
+        raise ConfigError(f"{path} is damaged") from None

@@ -1,32 +1,47 @@
-"""How far a comparison is: a bar with the time left on a terminal, plain lines elsewhere."""
+"""How far an experiment is: a bar with the time left on a terminal or in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
-import time
+from typing import Protocol
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from sim.report.metrics import printable
+
+
+class Ended(Protocol):
+    """How a cell ended."""
+
+    @property
+    def calls(self) -> float: ...  # noqa: D102
+    @property
+    def cold_start_rate(self) -> float: ...  # noqa: D102
+    @property
+    def seconds(self) -> float: ...  # noqa: D102
+    @property
+    def error(self) -> str: ...  # noqa: D102
 
 
 class ProgressBar:
-    """One bar over all runs of a comparison; use it as a context."""
+    """One bar over all cells; use it as a context."""
 
-    def __init__(self, console: Console, runs: int) -> None:
-        self._runs = runs
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("calls, time left"),
+            TextColumn("runs,"),
+            TimeElapsedColumn(),
+            TextColumn("gone, left"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
         )
-        self._task: TaskID | None = None
-        self._before = 0
-        self._calls = 0
+        self._task = self._bar.add_task("", total=0)
+        self._total = 0
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()
@@ -35,31 +50,30 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def begin(self, label: str, calls: int) -> None:
-        """The run of a policy begins."""
-        self._calls = calls
-        if self._task is None:
-            self._task = self._bar.add_task("", total=calls * self._runs)
-        self._bar.update(self._task, description=escape(label))
+    def read(self, trace: str) -> None:
+        """A trace was read; this describes it."""
+        _say(self._console, printable(trace))
 
-    def progress(self, calls: int) -> None:
-        """So many of its calls have arrived."""
-        if self._task is not None:
-            self._bar.update(self._task, completed=self._before + calls)
+    def planned(self, cells: int, reused: int) -> None:
+        """So many cells more are wanted, of which some are there already."""
+        self._total += cells - reused
+        self._bar.update(self._task, total=self._total)
+        if reused:
+            _say(self._console, _reused(reused))
 
-    def end(self, summary: pd.Series) -> None:
-        """It is over."""
-        self._before += self._calls
+    def done(self, label: str, done: Ended) -> None:
+        """A cell has ended."""
+        if done.error:
+            _say(self._console, _failed(label, done))
+        self._bar.update(self._task, description=escape(printable(label)), advance=1)
 
 
 class ProgressLines:
-    """A line for each run that is over."""
+    """A line for each cell that has ended."""
 
-    def __init__(self, console: Console, runs: int) -> None:
-        self._console, self._runs = console, runs
-        self._done = 0
-        self._label = ""
-        self._started = 0.0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._total = self._ended = 0
 
     def __enter__(self) -> ProgressLines:
         return self
@@ -67,26 +81,37 @@ class ProgressLines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def begin(self, label: str, calls: int) -> None:
-        """The run of a policy begins."""
-        self._label, self._started = label, time.perf_counter()
+    def read(self, trace: str) -> None:
+        """A trace was read; this describes it."""
+        _say(self._console, printable(trace))
 
-    def progress(self, calls: int) -> None:
-        """Nothing is said before the end."""
+    def planned(self, cells: int, reused: int) -> None:
+        """So many cells more are wanted, of which some are there already."""
+        self._total += cells - reused
+        if reused:
+            _say(self._console, _reused(reused))
 
-    def end(self, summary: pd.Series) -> None:
-        """It is over."""
-        self._done += 1
-        seconds = time.perf_counter() - self._started
-        self._console.print(
-            f"[{self._done}/{self._runs}] {self._label}: {summary['invocations']:,.0f} calls,"
-            f" {summary['cold_start_rate']:.3%} cold, {seconds:.1f} s",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    def done(self, label: str, done: Ended) -> None:
+        """A cell has ended."""
+        self._ended += 1
+        said = _failed(label, done) if done.error else (
+            f"{printable(label)}: {done.calls:,.0f} calls, {done.cold_start_rate:.3%} cold, {done.seconds:.1f} s"
+        )  # fmt: skip
+        _say(self._console, f"[{self._ended}/{self._total}] {said}")
 
 
-def progress(console: Console, runs: int) -> ProgressBar | ProgressLines:
+def _failed(label: str, done: Ended) -> str:
+    return printable(f"{label}: FAILED, {done.error}")
+
+
+def _reused(cells: int) -> str:
+    return "one run was there already" if cells == 1 else f"{cells} runs were there already"
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def progress(console: Console) -> ProgressBar | ProgressLines:
     """What suits the console."""
-    return ProgressBar(console, runs) if console.is_terminal else ProgressLines(console, runs)
+    return ProgressBar(console) if console.is_terminal or console.is_jupyter else ProgressLines(console)

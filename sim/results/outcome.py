@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -17,8 +17,11 @@ class VariantOutcome:
 
     Attributes:
         label: what is varied and how, as ``key=value`` in the order varied; empty if there is one variant only.
-        frame: the comparison, a row a policy: see `sim.experiment.comparison.Comparison`.
-        differences: every pair of policies: see `sim.experiment.intervals.differences`.
+        frame: the comparison, a row a policy: policy, policy_value, needs_future, replications, every metric (the mean
+            over replications) and, for the main ones, ``<metric>_ci95``, ``<metric>_low`` and ``<metric>_high``: half
+            the width and the ends of its 95 % interval, NaN where there is none.
+        differences: a row a metric and pair of policies: metric, policy, other, difference (policy − other), low, high,
+            p_value, real, source.
         notes: sentences by topic: workload, platform, intervals, baseline.
         functions: a row a function: name, app, owner, trigger, memory_mb.
         digests: by policy, one a replication; a policy that knows only failures has none.
@@ -49,3 +52,40 @@ class Outcome:
     config_yaml: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     failures: Sequence[str] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The comparisons of all variants, one below the other, with a column `variant` where there are several."""
+        return self._joined([variant.frame for variant in self.variants])
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """The differences of all variants, likewise."""
+        return self._joined([variant.differences for variant in self.variants])
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """The notes, by topic; where there are several variants, by topic and variant."""
+        if len(self.variants) == 1:
+            return dict(self.variants[0].notes)
+        return {f"{topic} ({v.label})": note for v in self.variants for topic, note in v.notes.items()}
+
+    def _joined(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        if len(frames) == 1:
+            return frames[0]
+        named = [frame.assign(variant=v.label) for frame, v in zip(frames, self.variants, strict=True)]
+        joined = pd.concat(named, ignore_index=True)
+        return joined[["variant", *(name for name in joined if name != "variant")]]
+
+
+def merged(outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Several outcomes as one, the variants of each under its name; of one, itself."""
+    if len(outcomes) == 1:
+        return next(iter(outcomes.values()))
+    variants = [
+        replace(variant, label=f"{name}: {variant.label}" if variant.label else name)
+        for name, outcome in outcomes.items()
+        for variant in outcome.variants
+    ]
+    failures = [f"{name}: {failure}" for name, outcome in outcomes.items() for failure in outcome.failures]
+    return Outcome(variants, failures=failures)

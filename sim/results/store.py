@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sim.core.errors import ConfigError
 from sim.results.digest import Digest
 
 FORMAT: Final = b"keepwarm-cell"
@@ -63,8 +64,15 @@ def find_digest(folder: Path, key: str) -> Path | None:
 
 
 def read_digest(path: Path) -> Digest:
-    """The digest that a file holds, once it was found to be undamaged."""
-    return decode(path.read_bytes())
+    """The digest that a file holds, once it was found to be undamaged.
+
+    Raises:
+        ConfigError: it holds something else, though its name is right.
+    """
+    try:
+        return decode(path.read_bytes())
+    except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is not the result of a run: {error}") from None
 
 
 def encode(digest: Digest) -> bytes:

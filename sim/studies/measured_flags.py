@@ -14,7 +14,9 @@ import pandas as pd
 from sim.core.errors import ConfigError
 from sim.core.random import generator
 from sim.experiment.aws_lambda_2020 import Measurement, Model, as_trace, predict, read_measurements, score
-from sim.experiment.comparison import Setting, half_width, is_random
+from sim.experiment.experiment import is_random
+from sim.experiment.intervals import half_width
+from sim.experiment.setting import Setting
 from sim.report.cold_probability import cold_probability
 from sim.studies.role import Findings, Study
 

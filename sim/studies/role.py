@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sim.experiment.comparison import Setting
+from sim.experiment.setting import Setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # takes half a second, which `import sim` need not

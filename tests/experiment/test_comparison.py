@@ -13,10 +13,14 @@ from scipy import stats
 
 from sim import ConfigError, Platform, Result, Trace, load_platform, load_pricing, load_provider, load_trace
 from sim.core.distributions import LogNormal
-from sim.experiment import comparison
-from sim.experiment.comparison import WITH_INTERVALS, Setting, compare, number_of_runs
+from sim.experiment import cells
+from sim.experiment.cells import Cell, Done
+from sim.experiment.comparison import compare
+from sim.experiment.intervals import WITH_INTERVALS
+from sim.experiment.setting import Setting
 from sim.platform.startup import PhasedStart
 from sim.policies import Clairvoyant, FixedWindow, KeepAlive, KeepForever, NoKeepAlive, ProvisionedFloor, Scheduled
+from sim.results.digest import Digest
 from sim.results.pricing import PriceBook, ProviderPrice
 
 RANDOM = Platform(PhasedStart({"create": LogNormal(0.1, 1.0), "runtime": LogNormal(0.2, 0.9)}))
@@ -47,14 +51,14 @@ class Run:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     """Every run that a comparison makes, recorded in full."""
     made: list[Run] = []
-    simulate = comparison.simulate
+    simulate = cells.simulate
 
     def watched(trace: Trace, policy: KeepAlive, platform: Platform, **options: object) -> Result:
         result = simulate(trace, policy, platform, **options | {"record": True})
         made.append(Run(trace, policy, options["replication"], result))
         return result
 
-    monkeypatch.setattr(comparison, "simulate", watched)
+    monkeypatch.setattr(cells, "simulate", watched)
     return made
 
 
@@ -63,13 +67,13 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, list[float]]
     """Let the runs of a comparison give the numbers that a test names, one a replication, and 1 for all else."""
 
     def give(numbers: dict[str, list[float]]) -> None:
-        def answered(trace: Trace, policy: KeepAlive, platform: Platform, **options: object) -> Result:
-            replication = int(str(options["replication"]))
-            values = {name: 1.0 for name in WITH_INTERVALS if name != "wasted_normalised"}
-            values |= {name: series[replication] for name, series in numbers.items()}
-            return Result(pd.Series(values), pd.DataFrame(), {})
+        def answered(cell: Cell, *_: object) -> Digest:
+            values = {name: 1.0 for name in ("invocations", *WITH_INTERVALS) if name != "wasted_normalised"}
+            values |= {name: series[cell.replication] for name, series in numbers.items()}
+            empty = pd.DataFrame()
+            return Digest(pd.Series(values), pd.DataFrame({"calls": [1]}), empty, empty, empty, 0)
 
-        monkeypatch.setattr(comparison, "simulate", answered)
+        monkeypatch.setattr(cells, "_simulated", answered)
 
     return give
 
@@ -211,7 +215,7 @@ def test_where_nothing_is_random_one_replication_says_it_all(
 ) -> None:
     policies = {"a": policy, "b": FixedWindow(600)}
     compared = compare(A_DAY, policies, setting(platform), replications=3)
-    assert len(runs) == number_of_runs(A_DAY, policies, setting(platform), 3) == 2 * replications
+    assert len(runs) == 2 * replications
     assert compared.frame["replications"].tolist() == [replications] * 2
     assert ("nothing is random" in compared.notes["intervals"]) == (replications == 1)
 
@@ -317,21 +321,21 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def begin(self, label: str, calls: int) -> None:
-        self.told.append(("begin", label, calls))
+    def read(self, trace: str) -> None:
+        self.told.append(trace)
 
-    def progress(self, calls: int) -> None:
-        self.told.append(calls)
+    def planned(self, cells: int, reused: int) -> None:
+        self.told.append((cells, reused))
 
-    def end(self, summary: pd.Series) -> None:
-        self.told.append(("end", summary["invocations"]))
+    def done(self, label: str, done: Done) -> None:
+        self.told.append((label, done.calls, done.error))
 
 
 def test_whoever_watches_is_told_of_every_run() -> None:
     watch = Listener()
     compare(A_DAY, {"a": FixedWindow(60)}, setting(), watch=watch)
     assert watch.told == [
-        ("begin", "a", 6), 0, 6, ("end", 6.0), ("begin", "(baseline)", 6), 0, 6, ("end", 6.0)
+        "<Trace: 6 calls of 2 functions over 1,600 s>", (2, 0), ("a", 6.0, ""), ("(baseline)", 6.0, "")
     ]  # fmt: skip
 
 
@@ -346,7 +350,10 @@ UNPRICED = Setting(EXACT, load_pricing("azure_consumption"), load_provider())
     ("call", "message"),
     [
         (lambda: compare(A_DAY, {}, setting()), "there is no policy to compare"),
-        (lambda: compare(A_DAY, FINE, setting(), replications=0), "replications must be 1 or more, not 0"),
+        (
+            lambda: compare(A_DAY, FINE, setting(), replications=0),
+            "replications.min must be a whole number >= 1, not 0",
+        ),
         (
             lambda: compare(A_DAY, {"a": FixedWindow(60), "b": ProvisionedFloor()}, UNPRICED),
             "ProvisionedFloor(n=1, window_s=600.0) holds instances, and the price book 'Azure",
@@ -356,7 +363,6 @@ UNPRICED = Setting(EXACT, load_pricing("azure_consumption"), load_provider())
         (lambda: compare(A_DAY, {"a": FixedWindow}, setting()), "policies['a'] must be a KeepAlive (an instance, not"),
         (lambda: compare(A_DAY, {"a": 60}, setting()), "policies['a'] must be a KeepAlive, not 60"),
         (lambda: compare(A_DAY, FINE, setting("default")), "platform must be a Platform, not 'default'"),
-        (lambda: compare(A_DAY, FINE, setting(engine="warp")), "there is no engine 'warp'"),
         (lambda: compare(A_DAY, FINE, setting(warm_up_s=2.0, horizon_s=1.0)), "the measured span must satisfy"),
     ],
 )

@@ -16,8 +16,8 @@ import pytest
 
 from sim import Platform, Trace, load_pricing, load_provider
 from sim.experiment import manifest as module
-from sim.experiment.comparison import Setting
 from sim.experiment.manifest import PACKAGES, git_state, manifest, trace_facts
+from sim.experiment.setting import Setting
 from sim.results.pricing import PriceBook, ProviderPrice
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -32,7 +32,9 @@ def prices() -> tuple[PriceBook, ProviderPrice]:
 def made(trace: Trace = TRACE, **options: object) -> dict[str, object]:
     setting = Setting(Platform(start_s=0.5), *prices(), seed=7)
     times = {"started": START, "ended": START + timedelta(seconds=90.5)}
-    return manifest(trace, setting, **{"overrides": ["seed=7"], "replications": 3, **times, **options})  # type: ignore[arg-type]
+    return manifest(
+        {"trace": trace_facts(trace)}, setting, **{"overrides": ["seed=7"], "replications": 3, **times, **options}
+    )  # type: ignore[arg-type]
 
 
 def test_it_says_what_was_run() -> None:

@@ -11,114 +11,82 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim import ConfigError, Platform, Trace, load_pricing, load_provider
-from sim.experiment import run_folder
-from sim.experiment.comparison import Comparison, Setting, compare
-from sim.experiment.run_folder import CLAIM, claimed, read_comparison, write_run
+from sim.experiment.comparison import compare
+from sim.experiment.run_folder import CLAIM, claimed, write_manifest, write_table
+from sim.experiment.setting import Setting
 from sim.policies import Clairvoyant, FixedWindow
+from sim.results import store
+from sim.results.outcome import VariantOutcome
 
-CONFIG = "seed: 0\nname: zwölf\n"
 MANIFEST = {"versions": {"python": "3.11"}, "trace": {"about": {"path": "später"}}}
 
 
 @pytest.fixture(scope="module")
-def compared() -> Comparison:
+def compared() -> VariantOutcome:
     trace = Trace.from_arrays([0, 1, 0, 0], [0.0, 10.0, 30.0, 700.0], 2.0)
     setting = Setting(Platform(start_s=0.5), load_pricing(), load_provider())
     return compare(trace, {"1 min": FixedWindow(60), "Zukunft (±)": Clairvoyant()}, setting)
 
 
-def test_a_run_is_read_as_it_was_written(tmp_path: Path, compared: Comparison) -> None:
-    write_run(tmp_path / "new" / "folder", compared, CONFIG, MANIFEST)
-    folder = tmp_path / "new" / "folder"
-    read = read_comparison(folder)
-    pd.testing.assert_frame_equal(read.frame, compared.frame, check_exact=True)
-    assert dict(read.notes) == dict(compared.notes)
-    assert (folder / "config.yaml").read_text("utf-8") == CONFIG
-    assert json.loads((folder / "manifest.json").read_text("utf-8")) == MANIFEST
-    assert sorted(file.name for file in folder.iterdir()) == [
-        "comparison.csv", "comparison.parquet", "config.yaml", "manifest.json"
-    ]  # fmt: skip
+def test_a_table_is_read_as_it_was_written(tmp_path: Path, compared: VariantOutcome) -> None:
+    write_table(tmp_path, "comparison", compared.frame, compared.notes)
+    table = pq.read_table(tmp_path / "comparison.parquet", use_threads=False)
+    pd.testing.assert_frame_equal(table.to_pandas(), compared.frame, check_exact=True)
+    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    assert metadata == {f"keepwarm.{key}": note for key, note in compared.notes.items()}  # and nothing of who wrote it
+    csv = tmp_path / "comparison.csv"
+    pd.testing.assert_frame_equal(pd.read_csv(csv), compared.frame, check_dtype=False, rtol=0)
+    assert b"\r" not in csv.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["comparison.csv", "comparison.parquet"]
 
 
-def test_the_csv_holds_the_same_numbers(tmp_path: Path, compared: Comparison) -> None:
-    write_run(tmp_path, compared, CONFIG, MANIFEST)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "comparison.csv"), compared.frame, check_dtype=False, rtol=0)
-    assert b"\r" not in (tmp_path / "comparison.csv").read_bytes()
+def test_the_same_table_gives_the_same_bytes(tmp_path: Path, compared: VariantOutcome) -> None:
+    for name, frame in (("a", compared.frame), ("b", compared.frame.copy())):
+        write_table(tmp_path, name, frame, compared.notes)
+    for suffix in ("csv", "parquet"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
-def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path, compared: Comparison) -> None:
-    again = Comparison(compared.frame.copy(), dict(compared.notes))
-    write_run(tmp_path / "a", compared, CONFIG, MANIFEST)
-    write_run(tmp_path / "b", again, CONFIG, MANIFEST)
-    for file in (tmp_path / "a").iterdir():
-        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
-
-
-def test_the_parquet_file_says_nothing_of_who_wrote_it(tmp_path: Path, compared: Comparison) -> None:
-    write_run(tmp_path, compared, CONFIG, MANIFEST)
-    metadata = pq.read_schema(tmp_path / "comparison.parquet").metadata
-    assert {key.decode() for key in metadata} == {f"keepwarm.{key}" for key in compared.notes}
-
-
-def test_missing_values_stay_missing(tmp_path: Path, compared: Comparison) -> None:
-    write_run(tmp_path, compared, CONFIG, MANIFEST)
-    read = read_comparison(tmp_path).frame["latency_p99_s_ci95"]
+def test_missing_values_stay_missing(tmp_path: Path, compared: VariantOutcome) -> None:
+    write_table(tmp_path, "t", compared.frame)
+    read = pd.read_parquet(tmp_path / "t.parquet")["latency_p99_s_ci95"]
     assert read.dtype == np.float64
     assert read.isna().all()
 
 
-def test_a_run_replaces_an_older_one(tmp_path: Path, compared: Comparison) -> None:
-    write_run(tmp_path, compared, "old: 1\n", {})
-    write_run(tmp_path, compared, CONFIG, MANIFEST)
-    assert (tmp_path / "config.yaml").read_text("utf-8") == CONFIG
+def test_a_manifest_is_json_for_people(tmp_path: Path) -> None:
+    write_manifest(tmp_path, MANIFEST)
+    text = (tmp_path / "manifest.json").read_text("utf-8")
+    assert json.loads(text) == MANIFEST
+    assert "später" in text
+    with pytest.raises(TypeError):
+        write_manifest(tmp_path, {"trace": object()})
+    assert json.loads((tmp_path / "manifest.json").read_text("utf-8")) == MANIFEST
 
 
-@pytest.mark.parametrize("failing", ["write_bytes", "replace"])
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 def test_a_write_that_fails_leaves_the_old_file(
-    tmp_path: Path, compared: Comparison, monkeypatch: pytest.MonkeyPatch, failing: str, error: BaseException
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, error: BaseException
 ) -> None:
-    write_run(tmp_path, compared, "old: 1\n", MANIFEST)
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    half = Path.write_bytes
+    store.write_whole(tmp_path / "file", b"old")
 
-    def write_half(path: Path, content: bytes) -> None:
-        half(path, content[: len(content) // 2])
+    def fail(*_: object) -> None:
         raise error
 
-    def replace(source: Path, target: Path) -> None:
-        raise error
-
-    if failing == "write_bytes":
-        monkeypatch.setattr(Path, "write_bytes", write_half)
-    else:
-        monkeypatch.setattr(run_folder.os, "replace", replace)
+    monkeypatch.setattr(store.os, failing, fail)
     with pytest.raises(type(error)):
-        write_run(tmp_path, compared, CONFIG, MANIFEST)
+        store.write_whole(tmp_path / "file", b"new")
     monkeypatch.undo()
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"file": b"old"}
 
 
-def test_the_manifest_comes_last_so_that_a_folder_that_has_one_is_complete(
-    tmp_path: Path, compared: Comparison, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = []
-    replace = run_folder.os.replace
-
-    def watched(source: Path, target: Path) -> None:
-        written.append(target.name)
-        replace(source, target)
-
-    monkeypatch.setattr(run_folder.os, "replace", watched)
-    write_run(tmp_path, compared, CONFIG, MANIFEST)
-    assert len(written) == 4
-    assert written[-1] == "manifest.json"
-
-
-def test_a_manifest_that_cannot_be_written_is_no_manifest(tmp_path: Path, compared: Comparison) -> None:
-    with pytest.raises(TypeError):
-        write_run(tmp_path, compared, CONFIG, {"trace": object()})
-    assert not (tmp_path / "manifest.json").exists()
+def test_of_writers_at_once_one_wins_whole(tmp_path: Path) -> None:
+    contents = [bytes([n]) * 100_000 for n in range(16)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda content: store.write_whole(tmp_path / "file", content), contents))
+    assert (tmp_path / "file").read_bytes() in contents
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 # Whose it is
@@ -135,9 +103,10 @@ def test_a_folder_is_one_runs_alone(tmp_path: Path) -> None:
         pass
 
 
-def test_a_finished_run_is_never_overwritten(tmp_path: Path, compared: Comparison) -> None:
+def test_a_finished_run_is_never_overwritten(tmp_path: Path, compared: VariantOutcome) -> None:
     with claimed(tmp_path / "run") as mine:
-        write_run(mine, compared, CONFIG, MANIFEST)
+        write_table(mine, "comparison", compared.frame)
+        write_manifest(mine, MANIFEST)
     before = {file.name: file.read_bytes() for file in mine.iterdir()}
     with pytest.raises(ConfigError, match="holds a finished run"), claimed(mine):
         pass

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from sim.engine.simulate import simulate
-from sim.experiment.comparison import Setting, compare
+from sim.experiment.comparison import compare
+from sim.experiment.intervals import DIFFERENCES
+from sim.experiment.setting import Setting
 from sim.platform.platform import Platform
 from sim.policies import FixedWindow, NoKeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice
@@ -59,10 +61,15 @@ def test_the_columns_of_calls_instances_and_starts_are_what_the_docs_define(resu
 
 def test_the_columns_of_a_comparison_are_what_the_docs_define(comparison: pd.DataFrame, result: Result) -> None:
     own = {name for name in comparison.columns if name not in result.summary.index}
-    intervals = {name for name in own if name.endswith("_ci95")}
-    assert defined("The comparison") - {"<metric>_ci95"} == own - intervals
+    intervals = {name for name in own if name.endswith(("_ci95", "_low", "_high"))}
+    assert defined("The comparison") - {"<metric>_ci95", "<metric>_low", "<metric>_high"} == own - intervals
     sentence = TEXT[TEXT.index("**Intervals**") : TEXT.index("They cover what")]
-    assert {f"{name}_ci95" for name in re.findall(r"`(.*?)`", sentence)} == intervals
+    named = re.findall(r"`(.*?)`", sentence)
+    assert {f"{name}_{end}" for name in named for end in ("ci95", "low", "high")} == intervals
+
+
+def test_the_columns_of_differences_are_what_the_docs_define() -> None:
+    assert defined("Differences") == set(DIFFERENCES)
 
 
 def test_symbols_come_before_what_uses_them() -> None:

@@ -13,7 +13,7 @@ import sim
 from sim.core.distributions import Quantiles
 from sim.core.errors import ConfigError
 from sim.experiment.aws_lambda_2020 import Measurement, Model, predict
-from sim.experiment.comparison import Setting
+from sim.experiment.setting import Setting
 from sim.policies import FixedWindow, FunctionIdleWindow
 from sim.studies.measured_flags import MeasuredFlags
 from sim.studies.role import Findings

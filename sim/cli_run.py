@@ -1,0 +1,188 @@
+"""The command line of runs: ``keepwarm run``, ``keepwarm report`` and ``keepwarm rerun``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from sim import config, screening
+from sim.core.build import Trust
+from sim.core.errors import ConfigError, KeepwarmError
+from sim.experiment.index import CELLS, INDEX, read_index
+from sim.experiment.run_folder import CONFIG, MANIFEST, claimed, load_run
+from sim.jobs import Job, publish, short, show
+from sim.results.outcome import merged
+
+FAIL_FAST: Final = "--fail-fast"
+
+
+def run(words: Sequence[str]) -> None:
+    """``keepwarm run``: check the configuration, then let Hydra run it, once or as a sweep."""
+    packages, rest = take_trust(words)
+    trust = config.trusted(packages)
+    sys.argv = ["keepwarm run"]
+    parsed = get_args_parser().parse_intermixed_args([word for word in rest if word != FAIL_FAST])
+    if FAIL_FAST in rest:
+        parsed.overrides.append("fail_fast=true")
+    options = [word for word in rest if word not in (*parsed.overrides, FAIL_FAST)]
+    sys.argv += options + parsed.overrides  # Hydra wants options first
+    if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
+        screening.screen(parsed, trust)
+
+    def job(composed: DictConfig) -> None:
+        place = HydraConfig.get()
+        folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
+        again = [*(part for package in packages for part in ("--trust", package)), *options, *place.overrides.task]
+        try:
+            with claimed(folder, may_rename=by_time) as mine, _going_on(mine, again):
+                _job(composed, mine, trust).do()
+        except KeepwarmError as error:
+            sys.exit(say(error))
+        finally:
+            if by_time:
+                _remove_empty_days(folder)
+
+    hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(job)()
+
+
+def _job(composed: DictConfig, folder: Path, trust: Trust) -> Job:
+    started, place = datetime.now(UTC), HydraConfig.get()
+    presets = [Path(s.path) for s in place.runtime.config_sources if s.schema == "file"]
+    values = config.plain(composed)
+    built = config.build_run(values, presets, trust)
+    return Job(built, config.to_yaml(values), place.overrides.task, folder, Console(), started)
+
+
+@contextmanager
+def _going_on(folder: Path, words: Sequence[str]) -> Iterator[None]:
+    """Say, where a run ends early, what is kept of it and how to go on."""
+    try:
+        yield
+    except BaseException:
+        cells = len(list((folder / CELLS).glob("*.parquet")))
+        if cells:
+            again = shlex.join(["keepwarm", "run", f"hydra.run.dir={short(folder)}", *words])
+            said = "one finished run is kept" if cells == 1 else f"{cells} finished runs are kept"
+            _note(f"{said} in {short(folder)}; go on with: {again}")
+        raise
+
+
+def report(words: Sequence[str]) -> None:
+    """``keepwarm report``: tables, figures and page of runs, made anew from what their folders hold."""
+    folders, out = _folders(words)
+    if out is None:
+        if len(folders) > 1:
+            raise ConfigError("report of several runs needs a folder of its own: --out FOLDER")
+        out = folders[0]
+    outcome = merged({str(folder): load_run(folder) for folder in folders})
+    out.mkdir(parents=True, exist_ok=True)
+    publish(outcome, out)
+    console = Console()
+    show(outcome, console)
+    for failure in outcome.failures:
+        _note(f"missing: {failure}")
+    console.print(f"written to {short(out.absolute())}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _folders(words: Sequence[str]) -> tuple[list[Path], Path | None]:
+    folders, out, pending = [], None, iter(words)
+    for word in pending:
+        if word == "--out" or word.startswith("--out="):
+            out = Path(next(pending, "") if word == "--out" else word.removeprefix("--out="))
+        elif word.startswith("-"):
+            raise ConfigError(f"report: there is no option {word}; there is --out FOLDER")
+        else:
+            folders.append(Path(word))
+    if not folders:
+        raise ConfigError("report needs the folder of a run, or several")
+    return folders, out
+
+
+def rerun(words: Sequence[str]) -> None:
+    """``keepwarm rerun``: do a finished run again, beside it, and say whether the outputs are the same to the byte."""
+    packages, rest = take_trust(words)
+    if len(rest) != 1:
+        raise ConfigError("rerun needs the folder of one run")
+    before, started = Path(rest[0]), datetime.now(UTC)
+    if not (before / MANIFEST).exists():
+        raise ConfigError(f"{before} does not hold a finished run: there is no {MANIFEST}")
+    text = (before / CONFIG).read_text("utf-8")
+    labels = [policy["label"] for policy in read_index(before).policies] if (before / INDEX).exists() else None
+    values = {**config.read_yaml(text, str(before / CONFIG)), "reuse": []}
+    built = config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
+    with claimed(before.with_name(f"{before.name}-rerun"), may_rename=True) as mine:
+        Job(built, text, ["rerun", str(before)], mine, Console(), started).do()
+    differing = sorted(_differing(before, mine))
+    if differing:
+        more = f" and {len(differing) - 10} more" if len(differing) > 10 else ""
+        _note(f"not identical: {', '.join(differing[:10])}{more}{_what_else(before, mine)}")
+        sys.exit(1)
+    Console().print(f"identical: every output of {before} but its manifest is the same to the byte", markup=False,
+                    highlight=False, soft_wrap=True)  # fmt: skip
+
+
+def _differing(one: Path, other: Path) -> Iterator[str]:
+    """Files that only one has, or that hold different bytes."""
+    names = {str(p.relative_to(folder)) for folder in (one, other) for p in folder.rglob("*") if p.is_file()}
+    for name in names - {MANIFEST}:
+        files = [folder / name for folder in (one, other)]
+        if not all(file.is_file() for file in files) or files[0].read_bytes() != files[1].read_bytes():
+            yield name
+
+
+def _what_else(one: Path, other: Path) -> str:
+    """What differs between the manifests that could be the reason."""
+    then, now = (_versions(json.loads((folder / MANIFEST).read_text("utf-8"))) for folder in (one, other))
+    changed = [f"{name} {then.get(name)} then, {now[name]} now" for name in now if then.get(name) != now[name]]
+    return f" ({'; '.join(changed)})" if changed else ""
+
+
+def _versions(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    source, trace = manifest["source"] or {}, manifest.get("trace", {})
+    return {**manifest["versions"], "commit": source.get("commit"), "trace": trace.get("hash")}
+
+
+def take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The packages that ``--trust`` names, and all other words."""
+    packages, rest, pending = [], [], iter(words)
+    for word in pending:
+        if word == "--trust":
+            packages.append(next(pending, ""))
+        elif word.startswith("--trust="):
+            packages.append(word.removeprefix("--trust="))
+        else:
+            rest.append(word)
+    if "" in packages:
+        raise ConfigError("--trust needs the name of a package")
+    return packages, rest
+
+
+def say(error: KeepwarmError) -> int:
+    """Show an error; returns the exit status that goes with it."""
+    _note(f"error: {error}")
+    return 2
+
+
+def _note(text: str) -> None:
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _remove_empty_days(folder: Path) -> None:
+    """Remove the folder of the day, and that of the days, if they are empty and below the working directory."""
+    with suppress(OSError):  # one is not empty
+        for parent in folder.parents:
+            if not (parent.is_relative_to(Path.cwd()) and parent != Path.cwd()):
+                break
+            parent.rmdir()

@@ -1,0 +1,90 @@
+"""Executors: where cells run. All of them go through joblib, each by a backend of its own."""
+
+from __future__ import annotations
+
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import joblib
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from sim.core.errors import ConfigError
+from sim.experiment.cells import Cell, Done, run_cell
+
+
+class WorkerDiedError(Exception):
+    """A process that worked on cells is gone, with what it worked on."""
+
+
+class Executor(ABC):
+    """Runs cells, in any order and any number at a time."""
+
+    @property
+    @abstractmethod
+    def in_process(self) -> bool:
+        """Whether cells run in this process, one after another."""
+
+    @abstractmethod
+    def run(self, cells: Sequence[Cell], folder: Path, limit_s: float | None) -> Generator[Done, None, None]:
+        """Run cells, and say of each how it ended as soon as it has.
+
+        Args:
+            cells: what to run.
+            folder: where their digests go.
+            limit_s: of each, in seconds; None: none.
+
+        Raises:
+            WorkerDiedError: a process died; some cells have not ended.
+        """
+
+
+@dataclass(frozen=True)
+class Local(Executor):
+    """The cores of this machine.
+
+    Attributes:
+        jobs: cells at a time; None: one a core. With one they run in this process, which a policy that crashes takes
+            with it.
+    """
+
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        require_jobs(self.jobs)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether cells run in this process, one after another."""
+        return self._jobs == 1
+
+    @property
+    def _jobs(self) -> int:
+        return joblib.cpu_count() if self.jobs is None else self.jobs
+
+    def run(self, cells: Sequence[Cell], folder: Path, limit_s: float | None) -> Generator[Done, None, None]:
+        """See `Executor`."""
+        if self.in_process:
+            yield from (run_cell(cell, folder, limit_s) for cell in cells)
+            return
+        work = joblib.delayed(partial(work_on, folder=folder, limit_s=limit_s))
+        pool = joblib.Parallel(self._jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        try:
+            yield from pool(work(cell) for cell in cells)
+        except BrokenProcessPool as death:
+            raise WorkerDiedError from death
+
+
+def require_jobs(jobs: object) -> None:
+    """Refuse a number of jobs that is none."""
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise ConfigError(f"jobs must be a whole number >= 1, or null for one a core, not {jobs!r}")
+
+
+def work_on(cell: Cell, folder: Path, limit_s: float | None) -> Done:
+    """What a worker does. Ctrl-C reaches every process of a terminal; it is for the one that asked for the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return run_cell(cell, folder, limit_s, may_die=True)

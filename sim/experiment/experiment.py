@@ -1,0 +1,255 @@
+"""Experiments: policies on variants of a workload and a platform, replicated, cell by cell.
+
+What a run's folder holds besides digests is an index: which of them belong to what. A comparison is always computed
+from index and digests, right after a run and years later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Literal, TypeVar
+
+import pandas as pd
+
+from sim.core.distributions import Distribution
+from sim.core.errors import ConfigError, KeepwarmError
+from sim.engine.simulate import measured_span, require_price
+from sim.experiment.cells import Cell, cell_key, trace_key
+from sim.experiment.fingerprint import own_sources
+from sim.experiment.index import Index, IndexedVariant
+from sim.experiment.manifest import trace_facts
+from sim.experiment.notes import platform_note, workload_note
+from sim.experiment.replications import Replications
+from sim.experiment.runner import Runner, failures_in_words
+from sim.experiment.setting import Setting, require_instance
+from sim.experiment.sharing import HeldTrace, TraceSource, share
+from sim.policies.keepalive.fixed_window import FixedWindow
+from sim.policies.keepalive.role import KeepAlive, checked_rule
+from sim.results.digest import NAMES
+from sim.workload.trace import Trace
+
+BASELINE: Final = FixedWindow(600.0)
+"""Wasted memory is normalised to this policy's (Shahrad et al., USENIX ATC 2020, section 5)."""
+SHARED: Final = ".shared-"
+"""Begins the name of the folder of columns."""
+T = TypeVar("T")
+Intervals = Literal["replications", "apps"]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One workload on one platform.
+
+    Attributes:
+        label: what is varied and how; empty if nothing is.
+        workload: which workload: variants of the same share the trace.
+        load: reads its trace.
+        setting: everything else.
+    """
+
+    label: str
+    workload: str
+    load: Callable[[], Trace]
+    setting: Setting
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What to run: every policy on every variant, replicated.
+
+    Attributes:
+        variants: at least one, no label twice.
+        policies: by label, at least one.
+        replications: how many, where something is random.
+        intervals: where intervals come from.
+    """
+
+    variants: Sequence[Variant]
+    policies: Mapping[str, KeepAlive]
+    replications: Replications = field(default_factory=Replications)
+    intervals: Intervals = "replications"
+
+    def __post_init__(self) -> None:
+        require_instance("policies", self.policies, Mapping)
+        if not self.policies:
+            raise ConfigError("there is no policy to compare")
+        if not self.variants:
+            raise ConfigError("there is no variant to run")
+        for label, policy in self.policies.items():
+            require_instance(f"policies[{label!r}]", policy, KeepAlive)
+            for variant in self.variants:
+                require_price(policy, variant.setting.price)
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A variant whose trace was read: what is left of it is small.
+
+    Attributes:
+        variant: which.
+        source: of its trace.
+        trace_key: what stands for the trace in keys.
+        trace_facts: for the manifest.
+        facts: for the index: see `sim.experiment.index`.
+        functions: a row a function: name, app, owner, trigger, memory_mb.
+        is_random: whether replications differ.
+    """
+
+    variant: Variant
+    source: TraceSource
+    trace_key: str
+    trace_facts: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    functions: pd.DataFrame
+    is_random: bool
+
+
+@contextmanager
+def prepared(experiment: Experiment, runner: Runner) -> Iterator[list[Ready]]:
+    """Read the traces, one at a time; their columns lie in files beside the digests while the experiment runs."""
+    alone = runner.executor.in_process and len({variant.workload for variant in experiment.variants}) == 1
+    with TemporaryDirectory(prefix=SHARED, dir=runner.folder, ignore_cleanup_errors=True) as place:
+        ready: dict[str, Ready] = {}
+        for workload in dict.fromkeys(variant.workload for variant in experiment.variants):
+            of_it = [variant for variant in experiment.variants if variant.workload == workload]
+            trace = of_it[0].load()
+            require_instance("trace", trace, Trace)
+            runner.watch.read(repr(trace))
+            source = HeldTrace(trace) if alone else share(trace, Path(place) / f"{len(ready)}.columns")
+            key, told = trace_key(trace), trace_facts(trace)
+            ready |= {variant.label: _ready(variant, trace, source, key, told, experiment) for variant in of_it}
+            del trace
+        yield [ready[variant.label] for variant in experiment.variants]
+
+
+def _ready(
+    variant: Variant, trace: Trace, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
+) -> Ready:
+    setting = variant.setting
+    functions = setting.platform.deployed(trace.functions)[list(NAMES)]
+    facts = {
+        "workload": workload_note(trace, setting),
+        "platform": platform_note(trace, setting),
+        "frozen": trace.about.get("frozen"),
+        "is_random": is_random(trace, experiment.policies, setting),
+        "seed": setting.seed,
+        "warm_up_s": setting.warm_up_s,
+        "horizon_s": measured_span(trace, setting.warm_up_s, setting.horizon_s).end_s,
+        "trace": told["hash"],
+        "provider_usd_per_gb_s": setting.provider.usd_per_gb_s,
+    }
+    if experiment.intervals == "apps" and "unlimited capacity" not in facts["platform"]:
+        raise ConfigError("intervals=apps draws apps as if each were alone; with a cap on instances they are not")
+    return Ready(variant, source, key, told, facts, functions, facts["is_random"])
+
+
+def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
+    """Whether two replications can differ."""
+    platform, rules = setting.platform, [_asked(checked_rule, policy) for policy in policies.values()]
+    return (
+        trace.is_random
+        or platform.start_model.is_random
+        or isinstance(platform.max_lifetime_s, Distribution)
+        or platform.instance_choice == "random"
+        or platform.router_matters
+        or 0 < platform.start_failure_probability < 1
+        or any(rule.needs_uniform for rule in rules if rule is not None)
+    )
+
+
+def _asked(question: Callable[[KeepAlive], T], policy: KeepAlive) -> T | None:
+    """What a policy answers; None if it breaks down, which its own cells will tell."""
+    try:
+        return question(policy)
+    except KeepwarmError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a user's policy raises
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What there is when an experiment was run.
+
+    Attributes:
+        index: of everything, failures too.
+        traces: facts of the trace of each variant, by label.
+        replications: the largest number there is of any variant.
+        unsure: why some cells cannot be reused.
+    """
+
+    index: Index
+    traces: Mapping[str, Mapping[str, Any]]
+    replications: int
+    unsure: Sequence[str]
+
+
+def run_experiment(experiment: Experiment, runner: Runner, on_plan: Callable[[Index], None] = lambda _: None) -> Ran:
+    """Run what was not run, until all replications are there; cells that fail are told in the index.
+
+    Args:
+        experiment: what.
+        runner: how.
+        on_plan: is given the index before each round.
+    """
+    policies, sources = with_baseline(experiment.policies), own_sources()
+    with prepared(experiment, runner) as ready:
+        wanted = [experiment.replications.min if each.is_random else 1 for each in ready]
+        cells: dict[tuple[int, str, int], Cell] = {}
+        while True:
+            for i, each in enumerate(ready):
+                for replication, label in product(range(wanted[i]), policies):
+                    if (i, label, replication) not in cells:
+                        cells[i, label, replication] = _cell(each, label, policies[label], replication, sources)
+            on_plan(_index(experiment, ready, cells, runner))
+            runner.run(cells.values())
+            index = _index(experiment, ready, cells, runner)
+            more = [index.next_replications(i, experiment.replications) if each.is_random else 1
+                    for i, each in enumerate(ready)]  # fmt: skip
+            if more == wanted:
+                unsure = dict.fromkeys(why for cell in cells.values() for why in cell.unsure)
+                traces = {each.variant.label: each.trace_facts for each in ready}
+                return Ran(index, traces, max(wanted), list(unsure))
+            wanted = more
+
+
+def with_baseline(policies: Mapping[str, KeepAlive]) -> dict[str, KeepAlive]:
+    """The policies, and after them, under an empty label, what waste is normalised to; if it is one of them, once."""
+    return {**policies, "": BASELINE}
+
+
+def _cell(ready: Ready, label: str, policy: KeepAlive, replication: int, sources: str) -> Cell:
+    key, unsure = cell_key(sources, ready.trace_key, policy, ready.variant.setting, replication)
+    name, setting = _named(label, ready.variant.label, replication), ready.variant.setting
+    return Cell(key, name, policy, setting, ready.source, replication, unsure)
+
+
+def _named(label: str, variant: str, replication: int) -> str:
+    """A run for people; the first replication is not numbered, since it may be the only one."""
+    parts = [label or "(baseline)", variant, f"replication {replication}" if replication else ""]
+    return ", ".join(filter(None, parts))
+
+
+def _index(
+    experiment: Experiment, ready: Sequence[Ready], cells: Mapping[tuple[int, str, int], Cell], runner: Runner
+) -> Index:
+    policies = [{"label": label, "value": repr(policy), "needs_future": policy.needs_future}
+                for label, policy in experiment.policies.items()]  # fmt: skip
+
+    def keys(variant: int, label: str) -> list[str]:
+        return [cell.key for (i, name, _), cell in sorted(cells.items()) if (i, name) == (variant, label)]
+
+    variants = [
+        IndexedVariant(
+            each.variant.label, each.facts, each.functions, {label: keys(i, label) for label in experiment.policies},
+            keys(i, ""),
+        )
+        for i, each in enumerate(ready)
+    ]  # fmt: skip
+    failures = failures_in_words(cells.values(), runner.failures)
+    return Index(experiment.intervals, policies, variants, runner.digests, failures)

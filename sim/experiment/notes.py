@@ -1,0 +1,69 @@
+"""What a reader must know of a comparison besides its numbers, in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Final
+
+import numpy as np
+
+from sim.core.distributions import Distribution
+from sim.engine.simulate import measured_span
+from sim.experiment.intervals import RESAMPLES, Source
+from sim.experiment.setting import Setting
+from sim.workload.trace import Trace
+
+_TOLD: Final = ("start", "start_s", "max_lifetime_s", "instance_choice", "concurrency")
+"""Options of a platform that its note has words for; others are named if they are not the default."""
+
+
+def workload_note(trace: Trace, setting: Setting) -> str:
+    """How many calls of what are measured, and for how long."""
+    span = measured_span(trace, setting.warm_up_s, setting.horizon_s)
+    counted = np.count_nonzero((trace.arrival_s >= span.start_s) & (trace.arrival_s <= span.end_s))
+    warm_up = f" after a warm-up of {span.start_s:g} s" if span.start_s else ""
+    apps = trace.functions.groupby(["owner", "app"]).ngroups
+    source = f" ({trace.about['path']})" if "path" in trace.about else ""
+    return (
+        f"{counted:,} calls of {len(trace.functions):,} functions in {apps:,} apps over"
+        f" {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
+    )
+
+
+def platform_note(trace: Trace, setting: Setting) -> str:
+    """What serves: the main options in words, others by name where they are not the default."""
+    platform = setting.platform
+    limited = platform.max_instances < np.inf or platform.max_instances_per_unit < np.inf
+    one = bool((platform.deployed(trace.functions)["concurrency"] == 1).all())
+    life = _life_note(platform.max_lifetime_s)
+    words = [
+        *(() if limited else ("unlimited capacity",)),
+        "one request an instance" if one else "several requests an instance",
+        f"{platform.instance_choice.replace('_', ' ')} first",
+        f"starts of {platform.start_s:g} s" if platform.start is None else "starts drawn phase by phase",
+        *life,
+        *(f"{f.name}={getattr(platform, f.name)}" for f in fields(platform)
+          if f.name not in _TOLD and getattr(platform, f.name) != f.default),
+    ]  # fmt: skip
+    return ", ".join(words)
+
+
+def _life_note(life_s: float | Distribution) -> tuple[str, ...]:
+    if isinstance(life_s, Distribution):
+        return ("lives drawn for each instance",)
+    return () if np.isinf(life_s) else (f"instances live at most {life_s:g} s",)
+
+
+def intervals_note(source: Source, replications: int, apps: int, frozen: str | None) -> str:
+    """What the intervals are of; a trace that froze a draw is neither exact nor varied by replications."""
+    if source == "exact":
+        return "nothing is random here: the numbers are exact for this trace and platform"
+    if source == "apps":
+        said = f"± half-widths of 95 % percentile intervals of a bootstrap over {apps:,} apps ({RESAMPLES:,} resamples)"
+    elif source == "none" and frozen is not None:
+        return f"no intervals: the trace is {frozen}, which no interval knows of"
+    elif replications < 2:
+        said = "one replication: no intervals"
+    else:
+        said = f"± half-widths of 95 % t intervals over {replications} replications"
+    return f"{said}; the trace is {frozen}, which no interval knows of" if frozen is not None else said
