@@ -11,12 +11,15 @@ import pandas as pd
 from sim.config import load_platform, load_pricing, load_provider
 from sim.core import checks
 from sim.engine.simulate import simulate as run_engine
+from sim.engine.window_curve import NO_START
+from sim.engine.window_curve import window_curve as make_window_curve
 from sim.experiment.comparison import compare as run_comparison
 from sim.experiment.setting import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
+from sim.results.window_curve import WindowCurve
 from sim.workload.trace import Trace
 
 # Composing a preset takes as long as simulating 50,000 calls. What is kept are immutable values, each under the one key
@@ -105,6 +108,35 @@ def compare(
     compared = run_comparison(trace, policies, setting, replications=_whole("replications", replications))
     compared.frame.attrs.update(compared.notes)
     return compared.frame
+
+
+def window_curve(
+    trace: Trace,
+    platform: Platform = NO_START,
+    *,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    approximate: bool = False,
+) -> WindowCurve:
+    """Cold starts and wasted memory-time under `FixedWindow` for every window at once, from one pass over a trace.
+
+    Args:
+        trace: what arrives; its columns are used as they are, so of a trace made from counts it is one draw's curve.
+        platform: what serves; by default one on which starts take no time. The curve is exact with zero start time, no
+            life limit, no cap, one request an instance, one router, and the most recently idle instance first.
+        warm_up_s: as for `simulate`.
+        horizon_s: as for `simulate`.
+        approximate: leave out what the platform has beyond that, instead of refusing it; ``curve.approximate`` says
+            what was left out.
+
+    Returns:
+        The curve: ``curve.at([60, 600])`` is a row a window, ``curve.knee()`` the window of the knee, and
+        ``curve.frontier`` the least waste of every number of cold starts.
+
+    Raises:
+        ConfigError: the curve would not be exact, or the span makes no sense.
+    """
+    return make_window_curve(trace, platform, warm_up_s=warm_up_s, horizon_s=horizon_s, approximate=approximate)
 
 
 def _setting(

@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 from rich.console import Console
 
 from sim import config
+from sim.cli_curve import curve
 from sim.cli_run import report, rerun, run, say
 from sim.cli_traces import traces
 from sim.core.errors import ConfigError, KeepwarmError
@@ -29,6 +30,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
   keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
   keepwarm report DIR...     tables, figures and page of runs, made anew from what their folders hold
   keepwarm rerun DIR         do a run again, and say whether the outputs are the same to the byte
+  keepwarm curve --help      cold starts and waste of every keep-alive window at once
   keepwarm traces --help     look at traces, and make them
   keepwarm policies          the policies there are
   keepwarm bench             how fast this machine simulates, as ratios
@@ -101,5 +103,13 @@ def bench(words: Sequence[str]) -> None:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType(
-    {"run": run, "report": report, "rerun": rerun, "traces": traces, "policies": policies, "bench": bench}
+    {
+        "run": run,
+        "report": report,
+        "rerun": rerun,
+        "curve": curve,
+        "traces": traces,
+        "policies": policies,
+        "bench": bench,
+    }
 )

@@ -202,7 +202,8 @@ def _keys_beside(message: str, overrides: Sequence[str], look: Callable[[Sequenc
     node = OmegaConf.select(look(others), place) if place else look(others)
     if not isinstance(node, DictConfig) or not len(node):
         return ""
-    there = f"; there is {', '.join(map(str, [*_public(node), *([] if place else ['policy'])]))}"
+    choices = ["policy"] if not place and "policies" in node else []
+    there = f"; there is {', '.join(map(str, [*_public(node), *choices]))}"
     return f"{there}; a reader's own option is added with +{key}=..." if place == "workload" else there
 
 

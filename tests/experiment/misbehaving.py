@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from sim.policies import KeepAlive
 
@@ -58,7 +59,7 @@ class Murderous(KeepAlive):
 
     def windows_s(self, future: object) -> float:
         if self.counter:
-            with open(self.counter, "a+") as file:
+            with Path(self.counter).open("a+") as file:
                 file.write("x")
                 if file.tell() > 1:
                     return 60.0

@@ -1,4 +1,4 @@
-"""Intervals and differences: against closed forms, another library's tests, brute force, and how often they are right."""
+"""Intervals and differences: against closed forms, another library's tests, brute force, and how often they err."""
 
 from itertools import combinations
 
@@ -126,7 +126,7 @@ def test_a_bootstrap_is_what_resampling_by_hand_gives() -> None:
 
 
 def test_a_bootstrap_covers_what_the_sample_came_from() -> None:
-    """Rates of apps from one law: in nine of ten samples and more, the interval of the mean rate holds the law's own."""
+    """Rates of apps from one law: in nine of ten samples and more, the interval of the mean holds the law's own."""
     rng, covered = generator(5, 0, "test"), 0
     for _ in range(40):
         share = rng.beta(2, 6, 80)

@@ -1,4 +1,4 @@
-"""Runs that are killed, damaged, starved or sabotaged: what was finished is kept, and the end is the same to the byte."""
+"""Runs that are killed, damaged, starved or sabotaged: what was finished is kept, and the end is the same bytes."""
 
 import os
 import random
