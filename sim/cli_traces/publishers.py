@@ -59,7 +59,7 @@ def download(words: Sequence[str]) -> None:
     patterns = [pattern.strip() for pattern in given.files.split(",") if pattern.strip()]
     wanted = order(entry, folder, patterns=patterns, url=given.url, verify=not given.no_checksum)
     console = Console()
-    say(console, f"{entry.name}: {entry.what}\n{entry.notice}\n{entry.page}")
+    say(console, "\n".join(filter(None, [f"{entry.name}: {entry.what}", entry.notice, entry.page, entry.advice])))
     say(console, "By downloading it you accept its licence; who publishes with it cites the work above.")
     try:
         with transfers(console) as watch:
@@ -72,17 +72,17 @@ def download(words: Sequence[str]) -> None:
 
 def _use(entry: Entry, folder: Path) -> str:
     """What to do with what was downloaded."""
-    lines = [f"{entry.name}: {entry.advice}"] if entry.advice else []
-    calls = calls_of(entry, folder)
+    lines, calls, starts = [], calls_of(entry, folder), folder / _COLD_STARTS
     if calls is not None:
         path = shlex.quote(str(calls))
         lines.append(f"use it: keepwarm run workload={entry.format} workload.path={path}")
         lines.append(f"look at it: keepwarm traces inspect {path} format={entry.format}")
-    elif entry.reads == ("",):
-        lines.append(f"then: keepwarm run workload={entry.format} workload.path={shlex.quote(str(folder))}")
-    starts = folder / _COLD_STARTS
-    regions = sorted(place.name for place in starts.iterdir()) if starts.is_dir() else []
-    if regions:
+    elif entry.reads == ("",):  # there is something to be done by hand
+        path = shlex.quote(str(folder))
+        lines.append(f"now: {entry.advice}\nthen: keepwarm run workload={entry.format} workload.path={path}")
+    else:
+        lines.append(f"there are no calls of format {entry.format} in {folder}")
+    if regions := sorted(place.name for place in starts.iterdir()) if starts.is_dir() else []:
         model = f"platform={entry.format} platform.start.path={shlex.quote(str(starts))}"
         lines.append(f"start-up times: {model} platform.start.region={regions[0]}")
     return "\n".join(lines)
@@ -114,6 +114,6 @@ def _file_row(file: File, entry: Entry) -> dict[str, str]:
 
 def _show(console: Console, rows: Sequence[Mapping[str, str]], notes: Sequence[str]) -> None:
     if console.is_terminal:
-        console.print(trace_list(rows, notes))
+        console.print(trace_list(rows, notes, width=console.width))
     else:
         console.print(list_text(rows, notes), markup=False, highlight=False, soft_wrap=True, end="")

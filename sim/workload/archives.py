@@ -39,7 +39,7 @@ _LONGEST: Final = 1000
 """Characters of a name."""
 _DAMAGE: Final = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, struct.error, EOFError, ValueError, OverflowError,
-    NotImplementedError, RuntimeError,
+    LookupError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 _MAGIC: Final = {
     ".zip": (b"PK\x03\x04", "a ZIP archive"),

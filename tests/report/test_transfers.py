@@ -5,7 +5,6 @@ import re
 
 from rich.console import Console
 
-from sim.report.trace_list import list_text
 from sim.report.transfers import TransferBar, TransferLines, transfers
 
 
@@ -69,11 +68,3 @@ def test_a_terminal_has_a_bar_with_rate_and_time_left() -> None:
     assert "something [happened]\N{REPLACEMENT CHARACTER}[2J" in shown
     assert re.search(r"[\d.]+/2.0 MB", shown)
     assert "\x1b[2J" not in shown
-
-
-def test_the_cells_of_a_list_are_text() -> None:
-    shown = list_text([{"name": "[red]x\x1b", "what": "w " * 100, "sha256": "f" * 64}], ["a note"])
-    assert "[red]x\N{REPLACEMENT CHARACTER}" in shown
-    assert "f" * 64 in shown
-    assert max(map(len, shown.splitlines())) <= 120
-    assert shown.splitlines()[-1] == "a note"
