@@ -1,11 +1,15 @@
 """A file over HTTP from a server that breaks off, lies, changes the file, refuses and keeps silent."""
 
+import io
 import json
 import random
 import signal
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +29,7 @@ from stand_in import (
     status,
 )
 
+from sim.workload import web
 from sim.workload.transfer import Patience, Wanted, discard, fetched
 from sim.workload.web import TransferError
 
@@ -225,6 +230,29 @@ def test_a_redirect_leads_to_the_web_only(address: str, server: StandIn, tmp_pat
         get(server.on("/a", leads_to(address)), tmp_path / "t")
     assert "secret" not in str(refused.value)
     assert left(tmp_path / "t") == []
+
+
+def test_a_redirect_never_gives_up_encryption() -> None:
+    follow = web._Redirects().redirect_request
+    request = urllib.request.Request("https://h/x")
+    with pytest.raises(TransferError, match="leads to an address without encryption, 'http://h/x'"):
+        follow(request, io.BytesIO(), 302, "Found", {}, "http://h/x")
+    followed = follow(request, io.BytesIO(), 302, "Found", {}, "https://i/x")
+    assert followed is not None
+    assert followed.full_url == "https://i/x"
+
+
+def test_a_wrong_certificate_is_no_passing_trouble(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        trouble = ssl.SSLCertVerificationError(1, "no")
+        trouble.verify_message = "certificate has expired"
+        raise urllib.error.URLError(trouble)
+
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", refuse)
+    with pytest.raises(TransferError, match="is not who it says it is: certificate has expired"):
+        get("https://h/x", tmp_path / "t")
 
 
 def test_a_redirect_is_followed_and_its_rest_asked_for(server: StandIn, tmp_path: Path) -> None:
