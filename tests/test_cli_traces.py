@@ -219,7 +219,10 @@ def test_help(words: list[str]) -> None:
 
 def test_unknown_commands_are_refused() -> None:
     done = traces("explode")
-    assert (done.status, done.err) == (2, "error: there is no command 'traces explode'; there is inspect, synthesize\n")
+    assert (done.status, done.err) == (
+        2,
+        "error: there is no command 'traces explode'; there is list, download, inspect, convert, synthesize\n",
+    )
     assert "keepwarm traces" in keepwarm("--help").out
     assert "traces" in cli.COMMANDS
 
