@@ -26,7 +26,7 @@ from sim.policies import FixedWindow, KeepAlive
 from sim.results.store import find_digest
 
 HERE = Path(__file__).resolve().parent
-FIVE = [f"slow{i}" for i in range(5)]
+FOUR = [f"slow{i}" for i in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +36,14 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fifty(trace: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The words of a run of 50 cells: five policies, ten replications."""
+    """The words of a run of 50 cells: four policies and the baseline, ten replications."""
     presets = tmp_path_factory.mktemp("presets")
     (presets / "policy").mkdir()
-    for i, name in enumerate(FIVE):
+    for i, name in enumerate(FOUR):
         (presets / "policy" / f"{name}.yaml").write_text(
-            f"# @package policies.{name}\n_target_: misbehaving.Slow\nwindow_s: {600 if i == 4 else 60 * (i + 1)}\n"
+            f"# @package policies.{name}\n_target_: misbehaving.Slow\nwindow_s: {60 * (i + 1)}\n"
         )
-    return [f"--config-dir={presets}", "--trust=misbehaving", f"policy=[{','.join(FIVE)}]", "replications=10",
+    return [f"--config-dir={presets}", "--trust=misbehaving", f"policy=[{','.join(FOUR)}]", "replications=10",
             f"workload.path={trace}", "hydra.run.dir=run"]  # fmt: skip
 
 
@@ -104,21 +104,21 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(
     assert given == expected
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "gone", "foreign"])
-def test_a_damaged_part_is_run_again_and_no_other(
-    fifty: list[str], undisturbed: Path, tmp_path: Path, damage: str
-) -> None:
+def test_parts_that_are_damaged_are_run_again_and_no_others(fifty: list[str], undisturbed: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(undisturbed, copy)
     (copy / "manifest.json").unlink()
-    for path in sorted((copy / "cells").iterdir())[::20]:
-        content = bytearray(path.read_bytes())
-        content[len(content) // 3] ^= 1
-        damaged = {"cut": content[:-1], "flipped": content, "emptied": b"", "foreign": b"cos\nsystem\n(S'true'\ntR."}
-        path.unlink()
-        if damage != "gone":
-            path.write_bytes(damaged[damage])
-    assert "47 runs were there already" in finish([*fifty, "executor.jobs=1"], tmp_path)
+    parts = sorted((copy / "cells").iterdir())
+    parts[0].write_bytes(parts[0].read_bytes()[:-1])
+    parts[1].write_bytes(parts[1].read_bytes()[: len(parts[1].read_bytes()) // 2])
+    flipped = bytearray(parts[2].read_bytes())
+    flipped[len(flipped) // 3] ^= 1
+    parts[2].write_bytes(flipped)
+    parts[3].write_bytes(b"")
+    parts[4].write_bytes(b"cos\nsystem\n(S'true'\ntR.")  # a pickle that runs a command
+    parts[5].unlink()
+    assert len(load_run(copy).frame)  # what is left can be looked at
+    assert "44 runs were there already" in finish([*fifty, "executor.jobs=1"], tmp_path)
     assert contents(copy) == contents(undisturbed)
 
 
