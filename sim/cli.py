@@ -1,4 +1,4 @@
-"""The command line: ``keepwarm run``, ``traces``, ``policies`` and ``bench``."""
+"""The command line: ``keepwarm run``, ``timeline``, ``traces``, ``policies`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim import config, screening
+from sim.cli_timeline import timeline
 from sim.cli_traces import traces
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
@@ -45,6 +46,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
                              keepwarm run policy='[fixed_1m,fixed_10m]' policies.fixed_10m.window_s=300
                              or, with experiment=NAME, what that file of configs/experiment says
   keepwarm run --help        the configuration and Hydra's own options (--multirun, --cfg job, ...)
+  keepwarm timeline --help   one run, instance by instance, for Perfetto
   keepwarm traces --help     look at traces, and make them
   keepwarm policies          the policies there are
   keepwarm bench             how fast this machine simulates, as ratios
@@ -259,5 +261,5 @@ def bench(words: Sequence[str]) -> None:
 
 
 COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType(
-    {"run": run, "traces": traces, "policies": policies, "bench": bench}
+    {"run": run, "timeline": timeline, "traces": traces, "policies": policies, "bench": bench}
 )
