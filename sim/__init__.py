@@ -1,7 +1,7 @@
 """keepwarm: a discrete-event simulator for FaaS scheduling research."""
 
 from sim import policies
-from sim.api import compare, simulate, window_curve
+from sim.api import chrome_trace, compare, simulate, window_curve
 from sim.config import load_platform, load_pricing, load_provider, load_synthesis
 from sim.core.errors import ConfigError, KeepwarmError, PolicyError, TraceError
 from sim.platform.platform import Platform
@@ -16,6 +16,7 @@ __all__ = [
     "Result",
     "Trace",
     "TraceError",
+    "chrome_trace",
     "compare",
     "load_platform",
     "load_pricing",

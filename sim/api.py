@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from math import inf
+from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import pandas as pd
 
 from sim.config import load_platform, load_pricing, load_provider
@@ -17,6 +20,7 @@ from sim.experiment.comparison import compare as run_comparison
 from sim.experiment.setting import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
+from sim.results.chrome_trace import write_chrome_trace
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.results.window_curve import WindowCurve
@@ -137,6 +141,33 @@ def window_curve(
         ConfigError: the curve would not be exact, or the span makes no sense.
     """
     return make_window_curve(trace, platform, warm_up_s=warm_up_s, horizon_s=horizon_s, approximate=approximate)
+
+
+def chrome_trace(
+    result: Result,
+    path: str | Path,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    functions: Sequence[int] | Sequence[str] | npt.NDArray[Any] | None = None,
+) -> Path:
+    """Write a span of a run as a file to look at in Perfetto or Chrome (``docs/timeline.md``).
+
+    Args:
+        result: of a run that was recorded.
+        path: the JSON file; one that is there is replaced.
+        start_s: of the span, in seconds of the trace.
+        end_s: of the span; the end of the measured span by default, and not after it. What reaches beyond either end
+            is cut there.
+        functions: indices, or names, in the order to be shown; all of them by default.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: the run was not recorded, a span that makes no sense, unknown functions.
+    """
+    return write_chrome_trace(result, Path(path), start_s=start_s, end_s=end_s, functions=functions)
 
 
 def _setting(

@@ -18,6 +18,7 @@ from rich.console import Console
 from sim import config
 from sim.cli_curve import curve
 from sim.cli_run import report, rerun, run, say
+from sim.cli_timeline import timeline
 from sim.cli_traces import traces
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.report.policies import policy_table
@@ -31,6 +32,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
   keepwarm report DIR...     tables, figures and page of runs, made anew from what their folders hold
   keepwarm rerun DIR         do a run again, and say whether the outputs are the same to the byte
   keepwarm curve --help      cold starts and waste of every keep-alive window at once
+  keepwarm timeline --help   one run, instance by instance, for Perfetto
   keepwarm traces --help     look at traces, and make them
   keepwarm policies          the policies there are
   keepwarm bench             how fast this machine simulates, as ratios
@@ -108,6 +110,7 @@ COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyTyp
         "report": report,
         "rerun": rerun,
         "curve": curve,
+        "timeline": timeline,
         "traces": traces,
         "policies": policies,
         "bench": bench,

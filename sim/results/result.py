@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sim.results.columns import Columns
+from sim.results.display import result_html
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,3 +61,7 @@ class Result:
             f"<Result: {self.about['policy']}: {s['invocations']:,.0f} calls, {s['cold_start_rate']:.3%} cold,"
             f" {s['wasted_gb_s']:,.0f} GB-s wasted>"
         )
+
+    def _repr_html_(self) -> str:
+        """The main metrics, for notebooks."""
+        return result_html(self.summary, self.about)

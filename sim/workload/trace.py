@@ -16,6 +16,7 @@ import pandas as pd
 from sim.core.errors import TraceError
 from sim.core.random import function_keys
 from sim.workload.canonical import save_trace
+from sim.workload.display import trace_html
 from sim.workload.functions import FROM_ZERO, function_table
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ class Trace:
         notes = [f"; {dropped:,} rows of its files dropped"] if dropped else []
         notes += [f"; {after:,} calls after that"] if after else []
         return f"<Trace: {size}{''.join(notes)}>"
+
+    def _repr_html_(self) -> str:
+        """Its size, origin and load report, for notebooks."""
+        return trace_html(self)
 
     @property
     def calls_after_horizon(self) -> int:

@@ -104,7 +104,9 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(
     assert given == expected
 
 
-def test_parts_that_are_damaged_are_run_again_and_no_others(fifty: list[str], undisturbed: Path, tmp_path: Path) -> None:
+def test_parts_that_are_damaged_are_run_again_and_no_others(
+    fifty: list[str], undisturbed: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "run"
     shutil.copytree(undisturbed, copy)
     (copy / "manifest.json").unlink()
