@@ -20,6 +20,7 @@ from sim.cli_curve import curve
 from sim.cli_run import report, rerun, run, say
 from sim.cli_timeline import timeline
 from sim.cli_traces import traces
+from sim.cli_tune import tune
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.report.policies import policy_table
 
@@ -32,6 +33,7 @@ USAGE: Final = """keepwarm: compare keep-alive policies on an invocation trace
   keepwarm report DIR...     tables, figures and page of runs, made anew from what their folders hold
   keepwarm rerun DIR         do a run again, and say whether the outputs are the same to the byte
   keepwarm curve --help      cold starts and waste of every keep-alive window at once
+  keepwarm tune --help       search the parameters of a policy
   keepwarm timeline --help   one run, instance by instance, for Perfetto
   keepwarm traces --help     look at traces, and make them
   keepwarm policies          the policies there are
@@ -111,6 +113,7 @@ COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyTyp
         "rerun": rerun,
         "curve": curve,
         "timeline": timeline,
+        "tune": tune,
         "traces": traces,
         "policies": policies,
         "bench": bench,

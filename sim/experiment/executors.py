@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from sim.core.errors import ConfigError
 from sim.experiment.cells import Cell, Done, run_cell
+
+WATCH: Final = "keepwarm-owner"
+"""The thread of a worker that sees to whether it is still wanted."""
 
 
 class WorkerDiedError(Exception):
@@ -70,18 +78,37 @@ class Local(Executor):
         if self.in_process:
             yield from (run_cell(cell, folder, limit_s) for cell in cells)
             return
-        work = joblib.delayed(partial(work_on, folder=folder, limit_s=limit_s))
+        work = joblib.delayed(partial(_work_for, os.getpid(), folder=folder, limit_s=limit_s))
         pool = joblib.Parallel(self._jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        ended = pool(work(cell) for cell in cells)
         try:
-            yield from pool(work(cell) for cell in cells)
+            for done in ended:  # noqa: UP028 - "yield from" would close it before `finally`
+                yield done
         except BrokenProcessPool as death:
             raise WorkerDiedError from death
+        finally:
+            with warnings.catch_warnings():  # that work under way is given up is what is wanted
+                warnings.filterwarnings("ignore", ".*still being processed", UserWarning)
+                ended.close()
 
 
 def require_jobs(jobs: object) -> None:
     """Refuse a number of jobs that is none."""
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ConfigError(f"jobs must be a whole number >= 1, or null for one a core, not {jobs!r}")
+
+
+def _work_for(owner: int, cell: Cell, folder: Path, limit_s: float | None) -> Done:
+    """What a worker of this machine does: it does not outlive the process that it works for, however that ends."""
+    if WATCH not in {thread.name for thread in threading.enumerate()}:
+        threading.Thread(target=_die_with, args=(owner,), name=WATCH, daemon=True).start()
+    return work_on(cell, folder, limit_s)
+
+
+def _die_with(owner: int) -> None:
+    while os.getppid() == owner:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def work_on(cell: Cell, folder: Path, limit_s: float | None) -> Done:

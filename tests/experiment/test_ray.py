@@ -33,7 +33,7 @@ for name, executor in (("ray", Ray(jobs=2)), ("here", Local(1))):
     folder.mkdir()
     runner = Runner(executor, folder)
     index = run_experiment(experiment, runner).index
-    assert [failure[:43] for failure in index.failures] == ["bad, bad, replication 1, bad, replication 2"], index.failures
+    assert [failure[:43] for failure in index.failures] == ["bad, bad, replication 1, bad, replication 2"]
     print(name, len(runner.digests))
 """
 

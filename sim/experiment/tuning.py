@@ -1,0 +1,144 @@
+"""The search for parameters of a policy: the Pareto front of some metrics, by optuna."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from sim.core.errors import ConfigError
+from sim.experiment.intervals import WITH_INTERVALS
+
+BATCH: Final = 8
+"""Trials that are proposed at a time: the same however many run at once, so that the same search finds the same."""
+STORAGE: Final = "tune.db"
+STUDY: Final = "keepwarm"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What one parameter may be: a range of numbers, or one of several values.
+
+    Attributes:
+        name: of the policy's parameter.
+        choices: the values there are; empty for a range.
+        low: of the range, itself inside.
+        high: likewise.
+        log: whether ratios matter, not differences.
+        whole: only whole numbers.
+    """
+
+    name: str
+    choices: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.choices and not self.low < self.high:
+            raise ConfigError(f"{self.name}: the range from {self.low:g} to {self.high:g} is empty")
+        if self.log and self.low <= 0:
+            raise ConfigError(f"{self.name}: a logarithmic range begins above 0, not at {self.low:g}")
+
+    def propose(self, trial: Any) -> Any:
+        """A value for a trial of optuna's."""
+        if self.choices:
+            return trial.suggest_categorical(self.name, list(self.choices))
+        if self.whole:
+            return trial.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
+        return trial.suggest_float(self.name, self.low, self.high, log=self.log)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that can be gone on with: what was tried is in a file.
+
+    Attributes:
+        folder: of that file.
+        parameters: what is varied.
+        metrics: what is to be small, of the metrics with intervals.
+        seed: of the proposals.
+    """
+
+    folder: Path
+    parameters: Sequence[Parameter]
+    metrics: Sequence[str]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for metric in self.metrics:
+            if metric not in WITH_INTERVALS:
+                raise ConfigError(f"metrics: there is no {metric!r}; there is {', '.join(WITH_INTERVALS)}")
+        if len(set(self.metrics)) != 2 or len(self.metrics) != 2:
+            raise ConfigError("metrics: name two that differ, e.g. cold_start_rate,wasted_gb_s")
+        if not self.parameters:
+            raise ConfigError("no parameter is named to search over")
+
+    def run(
+        self, trials: int, tried: Callable[[Sequence[Mapping[str, Any]]], Sequence[Sequence[float] | None]]
+    ) -> None:
+        """Go on until so many trials have ended.
+
+        Args:
+            trials: in all.
+            tried: the metrics of each of some settings of the parameters, None where there are none.
+        """
+        optuna = _optuna()
+        study, states = self._study(optuna), optuna.trial.TrialState
+        for begun in study.get_trials(deepcopy=False, states=[states.RUNNING]):  # by a search that was killed
+            study.tell(begun.number, state=states.FAIL)
+        while (ended := self._ended(study)) < trials:
+            study.sampler = optuna.samplers.TPESampler(seed=(self.seed * 1_000_003 + ended) % 2**32)
+            batch = [study.ask() for _ in range(min(BATCH, trials - ended))]
+            proposed = [{p.name: p.propose(trial) for p in self.parameters} for trial in batch]
+            for trial, values in zip(batch, tried(proposed), strict=True):
+                if values is None:
+                    trial.set_user_attr("gave_nothing", True)
+                    study.tell(trial, state=states.FAIL)
+                else:
+                    study.tell(trial, list(values))
+
+    def trials(self) -> pd.DataFrame:
+        """A row a trial that gave something: its parameters, its metrics, and whether it is on the front."""
+        optuna = _optuna()
+        study = self._study(optuna)
+        front = {trial.number for trial in study.best_trials}
+        rows = [
+            {**trial.params, **dict(zip(self.metrics, trial.values, strict=True)), "on_front": trial.number in front}
+            for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
+        ]
+        names = [*(p.name for p in self.parameters), *self.metrics, "on_front"]
+        table = pd.DataFrame(rows, columns=pd.Index(names))
+        return table.drop_duplicates([p.name for p in self.parameters]).reset_index(drop=True)
+
+    @staticmethod
+    def _ended(study: Any) -> int:
+        """Trials that gave something, or for certain nothing."""
+        return sum(trial.state.name == "COMPLETE" or "gave_nothing" in trial.user_attrs
+                   for trial in study.get_trials(deepcopy=False))  # fmt: skip
+
+    def _study(self, optuna: Any) -> Any:
+        storage = f"sqlite:///{self.folder / STORAGE}"
+        study = optuna.create_study(
+            storage=storage, study_name=STUDY, directions=["minimize"] * len(self.metrics), load_if_exists=True
+        )
+        asked = {"parameters": [repr(parameter) for parameter in self.parameters], "metrics": list(self.metrics)}
+        if study.user_attrs.setdefault("asked", asked) != asked:
+            raise ConfigError(f"{self.folder} holds a search over other parameters or metrics: name another folder")
+        study.set_user_attr("asked", asked)
+        return study
+
+
+def _optuna() -> Any:
+    """Optuna's module: an extra, and slow to import."""
+    try:
+        optuna = importlib.import_module("optuna")
+    except ModuleNotFoundError:
+        raise ConfigError("keepwarm tune needs optuna: pip install 'keepwarm[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna

@@ -1,0 +1,116 @@
+"""``keepwarm tune``: what it finds is the front of what it tried, and a search goes on where it was stopped."""
+
+import importlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command import keepwarm, small_trace
+
+from sim.experiment.run_folder import load_run
+from sim.report.figures import pareto_front
+
+WINDOW = ["--parameter", "window_s=1.0..2000.0:log"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    small_trace(tmp_path / "small")
+    return tmp_path
+
+
+def words(trials: int, *more: str) -> list[str]:
+    return ["tune", "workload.path=small", "policy=[fixed_10m]", "platform=constant_start", "executor.jobs=1",
+            f"--trials={trials}", "--out=out", *(more or WINDOW)]  # fmt: skip
+
+
+def test_the_front_is_reported_beside_the_policy_as_it_was(here: Path) -> None:
+    done = keepwarm(*words(20))
+    assert done.status == 0, done.err
+    trials = pd.read_parquet("out/trials.parquet")
+    assert len(trials) == 20
+    assert trials["window_s"].between(1, 2000).all()
+    front = pareto_front(trials["cold_start_rate"].to_numpy(), trials["wasted_gb_s"].to_numpy())
+    np.testing.assert_array_equal(trials["on_front"], front)
+    frame = load_run("out").frame
+    assert frame["policy"][0] == "fixed_10m"
+    np.testing.assert_allclose(frame["cold_start_rate"][1:], trials["cold_start_rate"][front])
+    assert (here / "out" / "manifest.json").exists()
+
+
+def test_a_search_that_was_killed_goes_on_and_finds_the_same(here: Path) -> None:
+    assert keepwarm(*words(24)).status == 0
+    (here / "out").rename(here / "whole")
+    program = f"import sys; from sim.cli import main; sys.exit(main({words(24)}))"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if str(line).startswith("[12/"):  # in the second batch
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert keepwarm(*words(24)).status == 0
+    for name in ("trials.csv", "comparison.csv"):
+        assert (here / "out" / name).read_bytes() == (here / "whole" / name).read_bytes()
+
+
+def test_a_search_that_has_ended_may_go_on(here: Path) -> None:
+    assert keepwarm(*words(8)).status == 0
+    before = pd.read_parquet("out/trials.parquet")
+    assert keepwarm(*words(16)).status == 0
+    pd.testing.assert_frame_equal(pd.read_parquet("out/trials.parquet")[:8].drop(columns="on_front"),
+                                  before.drop(columns="on_front"))  # fmt: skip
+
+
+def test_whole_numbers_and_choices(here: Path) -> None:
+    done = keepwarm("tune", "workload.path=small", "policy=[provisioned_1]", "executor.jobs=1", "--trials=8", "--out=out",
+                    "--parameter=n=0..2", "--parameter=window_s=60,600", "--metrics=cold_start_rate,wasted_gb_s")  # fmt: skip
+    assert done.status == 0, done.err
+    trials = pd.read_parquet("out/trials.parquet")
+    assert set(trials["n"]) <= {0, 1, 2}
+    assert set(trials["window_s"]) <= {60, 600}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--parameter=windo_s=1..2"], "windo_s: fixed_10m has no such parameter; it has window_s"),
+        (["--parameter=window_s=2..1"], "window_s: the range from 2 to 1 is empty"),
+        (["--parameter=window_s=0..1:log"], "a logarithmic range begins above 0"),
+        (["--parameter=window_s"], "write KEY=LOW..HIGH"),
+        (["--parameter=window_s=1e..2"], "is no number"),
+        (["--metrics=speed,wasted_gb_s", *WINDOW], "metrics: there is no 'speed'"),
+        (["--metrics=cold_start_rate", *WINDOW], "metrics: name two that differ"),
+        (["policy=[fixed_1m,fixed_2m]", *WINDOW], "choose one policy"),
+        (["workload.path=small"], "no parameter is named"),
+    ],
+)
+def test_what_is_refused(here: Path, more: list[str], message: str) -> None:
+    done = keepwarm(*words(4, *more))
+    assert done.status == 2
+    assert message in done.err
+    assert not (here / "out").exists()
+
+
+def test_another_search_in_the_same_folder_is_refused(here: Path) -> None:
+    assert keepwarm(*words(2)).status == 0
+    done = keepwarm(*words(2, "--parameter=window_s=1.0..9.0"))
+    assert done.status == 2
+    assert "holds a search over other parameters" in done.err
+
+
+def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    from sim.core.errors import ConfigError
+    from sim.experiment.tuning import Parameter, Search
+
+    with pytest.raises(ConfigError, match="keepwarm\\[tune\\]"):
+        Search(Path(), [Parameter("window_s", low=1.0, high=2.0)], ["cold_start_rate", "wasted_gb_s"]).trials()
