@@ -25,7 +25,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def words(trials: int, *more: str) -> list[str]:
-    return ["tune", "workload.path=small", "policy=[fixed_10m]", "platform=constant_start", "executor.jobs=1",
+    policy = [] if any(word.startswith("policy=") for word in more) else ["policy=[fixed_10m]"]
+    return ["tune", "workload.path=small", *policy, "platform=constant_start", "executor.jobs=1",
             f"--trials={trials}", "--out=out", *(more or WINDOW)]  # fmt: skip
 
 
@@ -68,8 +69,8 @@ def test_a_search_that_has_ended_may_go_on(here: Path) -> None:
 
 
 def test_whole_numbers_and_choices(here: Path) -> None:
-    done = keepwarm("tune", "workload.path=small", "policy=[provisioned_1]", "executor.jobs=1", "--trials=8", "--out=out",
-                    "--parameter=n=0..2", "--parameter=window_s=60,600", "--metrics=cold_start_rate,wasted_gb_s")  # fmt: skip
+    metrics = "--metrics=cold_start_rate,provider_cost_per_million_usd"
+    done = keepwarm(*words(8, "policy=[provisioned_1]", "--parameter=n=0..2", "--parameter=window_s=60,600", metrics))
     assert done.status == 0, done.err
     trials = pd.read_parquet("out/trials.parquet")
     assert set(trials["n"]) <= {0, 1, 2}

@@ -56,6 +56,11 @@ def test_the_wheel_holds_configs_and_the_default_trace(wheel: Path) -> None:
     assert any(name.startswith("sim/traces/default/") and name.endswith(".parquet") for name in names)
 
 
+def test_the_wheel_holds_the_parts_of_the_page(wheel: Path) -> None:
+    parts = {f"sim/report/html/{name}" for name in ("page.html", "page.css", "page.js")}
+    assert parts <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_import_is_the_installed_package(venv: Path, tmp_path: Path) -> None:
     found = run(venv / "bin" / "python", "-c", "import sim; print(sim.__file__)", cwd=tmp_path)
     assert Path(found.strip()) == site_packages(venv) / "sim" / "__init__.py"

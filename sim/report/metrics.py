@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, inf, isfinite, isnan, log10
 from typing import Final
@@ -94,10 +94,10 @@ class ShownColumn:
         return max(map(len, (*self.head, *self.cells, *self.halves)))
 
 
-def shown_columns(frame: pd.DataFrame) -> Iterator[ShownColumn]:
-    """The columns of the comparison table, written out; a metric that the frame lacks is NaN throughout."""
-    for metric in TABLE:
-        alike = np.concatenate([numbers(frame, other.key) for other in TABLE if other.units is metric.units])
+def shown_columns(frame: pd.DataFrame, metrics: Sequence[Metric] = TABLE) -> Iterator[ShownColumn]:
+    """The columns of a table of these metrics, written out; a metric that the frame lacks is NaN throughout."""
+    for metric in metrics:
+        alike = np.concatenate([numbers(frame, other.key) for other in metrics if other.units is metric.units])
         largest = float(np.max(alike, initial=0.0, where=np.isfinite(alike)))
         unit = next(u for u in metric.units if largest * u.factor < u.below)
         yield _shown(metric, unit, numbers(frame, metric.key), numbers(frame, f"{metric.key}_ci95"))
@@ -112,7 +112,7 @@ def numbers(frame: pd.DataFrame, key: str) -> FloatArray:
 
 def _shown(metric: Metric, unit: Unit, values: FloatArray, halves: FloatArray) -> ShownColumn:
     values, halves = values * unit.factor, halves * unit.factor
-    places = _places(values, metric.decimals)
+    places = decimals(values, metric.decimals)
     return ShownColumn(
         metric,
         unit,
@@ -121,8 +121,8 @@ def _shown(metric: Metric, unit: Unit, values: FloatArray, halves: FloatArray) -
     )
 
 
-def _places(values: FloatArray, least: int) -> int:
-    """Decimals for a whole column, so that the points of its numbers stand below each other."""
+def decimals(values: FloatArray, least: int) -> int:
+    """Decimals for a whole column of numbers >= 0, so that their points stand below each other."""
     positive = values[np.isfinite(values) & (values > 0)]
     if not positive.size:
         return least

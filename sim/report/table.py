@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Final
@@ -111,6 +112,7 @@ def _row(cells: Sequence[str]) -> str:
 
 def _code(label: str) -> str:
     """A code span: nothing in it is markup but the bar, which would end the cell."""
-    fence = "``" if "`" in label else "`"
-    blank = " " if "`" in label else ""
-    return f"{fence}{blank}{label}{blank}{fence}".replace("|", r"\|")
+    longest = max(map(len, re.findall("`+", label)), default=0)
+    fence = "`" * (longest + 1)
+    blank = " " if longest else ""
+    return f"{fence}{blank}{label}{blank}{fence}".replace("|", r"\|") if label else ""

@@ -1,0 +1,97 @@
+"""What a report says in sentences: what was compared on what, how sure it is, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sim.report.figures import pareto_front
+from sim.report.metrics import ShownColumn, numbers, printable, shown_columns
+from sim.results.outcome import VariantOutcome
+
+SUBJECT: Final = (
+    "A serverless platform runs a function in instances: containers or small virtual machines. Starting one takes time."
+    " A call that has to wait until a new instance has started is a cold start; a call that finds an instance ready is"
+    " warm. A keep-alive policy decides how long an instance stays when its call has ended, and when one is started"
+    " ahead of a call. The longer instances stay, the fewer calls are cold, and the more memory is wasted on instances"
+    " that serve nobody."
+)
+"""What a reader who has never heard of cold starts must know first."""
+NAMED: Final = 8
+"""Policies that a sentence names; more are counted."""
+
+
+def subject(variants: Sequence[VariantOutcome]) -> str:
+    """How many policies were compared, and which."""
+    labels = list(dict.fromkeys(label for v in variants for label in v.frame["policy"].astype(str)))
+    if not labels:
+        return "No policy has a result here."
+    what = f"{len(labels)} such policies" if len(labels) > 1 else "one such policy"
+    names = f": {', '.join(map(printable, labels))}" if len(labels) <= NAMED else ""
+    where = f" in {len(variants)} variants of workload and platform" if len(variants) > 1 else ""
+    same = ", each on the same calls" if len(labels) > 1 else ""
+    verb = "compares" if len(labels) > 1 else "shows"
+    return f"This page {verb} {what} by simulation{where}{same}{names}."
+
+
+def setting(notes: Mapping[str, str]) -> list[str]:
+    """On what it was measured, and how sure the numbers are: a sentence each, of those that there are."""
+    said = {
+        "workload": "The workload: {}.",
+        "platform": "The platform: {}.",
+        "intervals": "How sure this is: {}.",
+        "baseline": "{}.",
+    }
+    lines = [form.format(printable(notes[topic]).rstrip(".")) for topic, form in said.items() if notes.get(topic)]
+    return [line[:1].upper() + line[1:] for line in lines]
+
+
+def findings(frame: pd.DataFrame) -> list[str]:
+    """Which policies have the fewest cold starts and waste the least, and which of them no other beats in both.
+
+    Policies that know the future are left out: nobody can run one.
+    """
+    own = frame[~knows_future(frame)].reset_index(drop=True)
+    columns = {column.metric.key: column for column in shown_columns(own)}
+    cold, waste = numbers(own, "cold_start_rate"), numbers(own, "wasted_gb_s")
+    if len(own) < 2 or not np.isfinite(cold).any():
+        return []
+    rate, wasted = columns["cold_start_rate"], columns["wasted_gb_s"]
+    said = [f"Fewest cold starts: {_best(own, rate, cold)}."]
+    if np.isfinite(waste).any():
+        said.append(f"Least wasted memory-time: {_best(own, wasted, waste)}.")
+        said.append(_front(own, pareto_front(waste, cold)))
+    return said
+
+
+def knows_future(frame: pd.DataFrame) -> pd.Series:
+    """Bool a row: policies that are handed the trace."""
+    known = frame["needs_future"] if "needs_future" in frame else pd.Series(False, index=frame.index)
+    return known.astype(bool)
+
+
+def _best(frame: pd.DataFrame, column: ShownColumn, values: np.ndarray) -> str:
+    best = np.flatnonzero(values == np.nanmin(values))
+    names = _named([str(frame["policy"].iloc[i]) for i in best])
+    return f"{names} ({' '.join(filter(None, [column.cells[best[0]], column.unit.name]))})"
+
+
+def _front(frame: pd.DataFrame, front: np.ndarray) -> str:
+    beaten = [str(label) for label in frame["policy"][~front]]
+    if not beaten:
+        return "No policy beats another in both: fewer cold starts cost memory here."
+    last = "is" if len(beaten) == 1 else "are"
+    return (
+        f"{_named(beaten)} {last} beaten: another policy has no more cold starts and wastes no more, and is better in "
+        f"one of the two."
+    )
+
+
+def _named(labels: Sequence[str]) -> str:
+    if len(labels) > NAMED:
+        return f"{len(labels)} policies"
+    names = [printable(label) for label in labels]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
