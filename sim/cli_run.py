@@ -119,11 +119,12 @@ def rerun(words: Sequence[str]) -> None:
     if not (before / MANIFEST).exists():
         raise ConfigError(f"{before} does not hold a finished run: there is no {MANIFEST}")
     text = (before / CONFIG).read_text("utf-8")
+    manifest = json.loads((before / MANIFEST).read_text("utf-8"))
     labels = [policy["label"] for policy in read_index(before).policies] if (before / INDEX).exists() else None
     values = {**config.read_yaml(text, str(before / CONFIG)), "reuse": []}
     built = config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
     with claimed(before.with_name(f"{before.name}-rerun"), may_rename=True) as mine:
-        Job(built, text, ["rerun", str(before)], mine, Console(), started).do()
+        Job(built, text, manifest["overrides"], mine, Console(), started).do()
     differing = sorted(_differing(before, mine))
     if differing:
         more = f" and {len(differing) - 10} more" if len(differing) > 10 else ""

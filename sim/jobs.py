@@ -20,8 +20,9 @@ from sim.experiment.index import CELLS, INDEX, Index, write_index
 from sim.experiment.manifest import manifest
 from sim.experiment.run_folder import CLAIM, CONFIG, write_manifest, write_table
 from sim.experiment.runner import CellsFailedError, Runner
-from sim.report.figures import pareto, save_figure
+from sim.report.figures import save_figure
 from sim.report.progress import progress
+from sim.report.report import write_report
 from sim.report.table import comparison_table, comparison_text
 from sim.report.text_table import plain_text, text_table
 from sim.results.outcome import Outcome
@@ -74,12 +75,11 @@ class Job:
         write_index(ran.index, self.folder)
         if ran.index.failures:
             raise CellsFailedError("\n".join(ran.index.failures))
-        outcome = ran.index.outcome()
+        facts = self._manifest({**_traces(ran), "not_reusable": list(ran.unsure)}, ran.replications)
+        outcome = ran.index.outcome(config_yaml=self.config_yaml, manifest=facts)
         publish(outcome, self.folder)
         (self.folder / FAILURES).unlink(missing_ok=True)
-        write_manifest(
-            self.folder, self._manifest({**_traces(ran), "not_reusable": list(ran.unsure)}, ran.replications)
-        )
+        write_manifest(self.folder, facts)
         show(outcome, self.console)
         for why in ran.unsure:
             self._say(f"run anew each time, since it cannot be told whether they are the same: {why}")
@@ -145,9 +145,9 @@ def _clear(cells: Path) -> None:
 
 def publish(outcome: Outcome, folder: Path) -> None:
     """Write all that an outcome is handed on as: the tables, the figures, the report."""
-    save_figures({"pareto": pareto(outcome.variants[0].frame, outcome.variants[0].notes)}, folder)
     write_table(folder, "comparison", outcome.frame, outcome.notes)
     write_table(folder, "differences", outcome.differences)
+    write_report(outcome, folder)
 
 
 def show(outcome: Outcome, console: Console) -> None:

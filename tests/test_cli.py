@@ -25,10 +25,10 @@ from sim.policies import KeepAlive
 
 FILES = sorted([
     "comparison.csv", "comparison.parquet", "config.yaml", "differences.csv", "differences.parquet", "index.json",
-    "manifest.json", "pareto.png", "pareto.svg",
+    "manifest.json", "report.html", "table.md", "table.tex",
 ])  # fmt: skip
 """Of a run's folder, beside `PARTS`."""
-PARTS = ["cells", "functions"]
+PARTS = ["cells", "figures", "functions"]
 WRITTEN = ", ".join(sorted([*FILES, *PARTS]))
 QUICK = ("platform=constant_start", "policy=[fixed_1m,fixed_10m]", "executor.jobs=1")
 
@@ -116,8 +116,8 @@ def test_what_is_written_can_be_read(here: Path, trace: Path) -> None:
     manifest = json.loads((here / "run" / "manifest.json").read_text())
     assert manifest["overrides"] == [*QUICK, f"workload.path={trace}", "policies.fixed_1m.window_s=90", "seed=4"]
     assert (manifest["seed"], manifest["trace"]["calls"]) == (4, 40)
-    assert (here / "run" / "pareto.png").read_bytes().startswith(b"\x89PNG")
-    assert (here / "run" / "pareto.svg").read_text().startswith("<?xml")
+    assert (here / "run" / "figures" / "pareto.png").read_bytes().startswith(b"\x89PNG")
+    assert (here / "run" / "figures" / "pareto.svg").read_text().startswith("<?xml")
 
 
 def test_the_same_run_gives_the_same_bytes_in_another_folder_and_another_process(here: Path, trace: Path) -> None:
@@ -465,7 +465,7 @@ def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("where", ["run_experiment", "pareto", "write_table", "write_manifest"])
+@pytest.mark.parametrize("where", ["run_experiment", "write_table", "write_report", "write_manifest"])
 def test_an_interrupted_run_leaves_no_half_of_anything(
     here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -484,16 +484,6 @@ def test_an_interrupted_run_leaves_no_half_of_anything(
     assert again.status == 0
     assert ("2 runs were there already" in again.out) == bool(left)
     assert left_in(here) == [f"run/{name}" for name in FILES]
-
-
-def test_a_figure_is_there_whole_or_not_at_all(here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def half(_: object, stem: Path) -> list[Path]:
-        stem.with_name("pareto.png").write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(jobs, "save_figure", half)
-    assert keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run").status == 130
-    assert left_in(here) == ["run/config.yaml", "run/index.json"]
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
