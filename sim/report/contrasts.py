@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sim.policies import FixedWindow
-from sim.report.metrics import MISSING, PERCENT, ShownColumn, decimals, printable, shown_columns
+from sim.report.metrics import MISSING, PERCENT, ShownColumn, decimals, named, shown_columns
 from sim.results.outcome import VariantOutcome
 
 Verdict = Literal["more", "less", "same", "untold", "missing"]
@@ -56,10 +56,15 @@ class Contrast:
         return "percentage points" if self.column.metric.units is PERCENT else self.column.unit.name or "USD"
 
     @property
+    def noun(self) -> str:
+        """What it is a difference of."""
+        return NOUNS[self.column.metric.key][2]
+
+    @property
     def words(self) -> str:
         """``0.4 to 0.6 percentage points fewer cold starts``."""
-        more, less, noun = NOUNS[self.column.metric.key]
-        return f"{self._amount()} {self.unit} {more if self.difference > 0 else less} {noun}"
+        more, less, _ = NOUNS[self.column.metric.key]
+        return f"{self._amount()} {self.unit} {more if self.difference > 0 else less} {self.noun}"
 
     def _amount(self) -> str:
         factor = self.column.unit.factor
@@ -98,15 +103,19 @@ def sentence(policy: str, reference: str, found: Sequence[Contrast]) -> str:
     """How a policy differs from the reference, for those who read no tables."""
     real = [contrast.words for contrast in found if contrast.verdict in ("more", "less")]
     untold = [contrast.words for contrast in found if contrast.verdict == "untold" and contrast.difference]
-    same = [NOUNS[contrast.column.metric.key][2] for contrast in found if contrast.verdict == "same"]
+    alike = [contrast for contrast in found if contrast.verdict == "same"]
+    equal = [contrast.noun for contrast in alike if contrast.low == contrast.high == 0]
+    same = [contrast.noun for contrast in alike if not contrast.low == contrast.high == 0]
     said = []
     if real:
-        said.append(f"has {_listed(real)} than {printable(reference)}")
+        said.append(f"has {_listed(real)} than {named(reference)}")
     if untold:
-        said.append(f"has {_listed(untold)} than {printable(reference)}, without an interval to judge that by")
+        said.append(f"has {_listed(untold)} than {named(reference)}, without an interval to judge that by")
+    if equal:
+        said.append(f"does not differ from {named(reference)} in {_listed(equal, 'or')}")
     if same:
-        said.append(f"is not told apart from {printable(reference)} by {_listed(same, 'or')}")
-    return f"{printable(policy)} {'; it '.join(said)}." if said else ""
+        said.append(f"is not told apart from {named(reference)} by {_listed(same, 'or')}")
+    return f"{named(policy)} {'; it '.join(said)}." if said else ""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from sim.report.contrasts import reference_of
-from sim.report.metrics import numbers
-from sim.report.wording import knows_future
+from sim.report.metrics import needs_future, numbers
 from sim.results.metrics import MB_PER_GB
 from sim.results.outcome import VariantOutcome
 
@@ -36,7 +36,7 @@ def compared_pair(variant: VariantOutcome) -> tuple[str, str] | None:
     lowest cold-start rate, or of all where each wastes more. Policies that know the future are not considered.
     """
     able = [bool(variant.digests.get(str(label))) for label in variant.frame["policy"]]
-    frame = variant.frame[~knows_future(variant.frame) & pd.Series(able, variant.frame.index, dtype=bool)]
+    frame = variant.frame[~needs_future(variant.frame) & np.array(able, np.bool_)]
     other = reference_of(frame)
     rest = frame[frame["policy"] != other]
     if rest.empty:

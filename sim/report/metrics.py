@@ -110,6 +110,11 @@ def numbers(frame: pd.DataFrame, key: str) -> FloatArray:
     return frame[key].to_numpy(np.float64)
 
 
+def needs_future(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """bool[rows]: which policies know the future; none where the frame does not say."""
+    return frame["needs_future"].to_numpy(np.bool_) if "needs_future" in frame else np.zeros(len(frame), np.bool_)
+
+
 def _shown(metric: Metric, unit: Unit, values: FloatArray, halves: FloatArray) -> ShownColumn:
     values, halves = values * unit.factor, halves * unit.factor
     places = decimals(values, metric.decimals)
@@ -147,6 +152,11 @@ def _rounded(number: float, places: int) -> str:
     """A number >= 0; one that would round to nothing but is not is only said to be small."""
     smallest = 10.0**-places
     return f"<{smallest:.{places}f}" if 0 < number < smallest / 2 else f"{number:,.{places}f}"
+
+
+def named(label: str) -> str:
+    """A label for a sentence: printable, and something also where it is empty."""
+    return printable(label).strip() or "(no name)"
 
 
 def printable(label: str) -> str:

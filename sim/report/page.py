@@ -18,7 +18,7 @@ from markupsafe import Markup
 from sim.report import tables, wording
 from sim.report.contrasts import contrasts, reference_of, sentence
 from sim.report.grid import Grid
-from sim.report.metrics import printable
+from sim.report.metrics import named, needs_future, printable
 from sim.results.outcome import Outcome, VariantOutcome
 
 PARTS: Final = files("sim.report") / "html"
@@ -170,7 +170,7 @@ def _section(number: int, variant: VariantOutcome, material: Material) -> Sectio
 def _results(anchor: str, variant: VariantOutcome) -> Part:
     grid = tables.comparison_grid(variant.frame)
     lines = ["Lower is better in every column. Press the head of a column to sort by it."]
-    if wording.knows_future(variant.frame).any():
+    if needs_future(variant.frame).any():
         lines.append("A policy with a ★ is told when calls will come. Nobody can run it: it shows what is possible.")
     meanings = [f"{head.text}: {head.title}." for head in grid.heads if head.title]
     return Part(
@@ -188,19 +188,19 @@ def _differences(anchor: str, variant: VariantOutcome) -> Part:
     found = contrasts(variant, reference)
     said = [line for line in (sentence(label, reference, each) for label, each in found.items()) if line]
     line = (
-        f"Each policy minus {printable(reference)}, on the same calls, with the 95 % interval of the difference where"
+        f"Each policy minus {named(reference)}, on the same calls, with the 95 % interval of the difference where"
         " there is one. ≈ marks what the runs do not show to differ. All pairs of policies are in differences.csv,"
         " beside this page."
     )
     rest = [Folded("The other policies in words", items=said[MOST_SENTENCES:])] if len(said) > MOST_SENTENCES else []
     return Part(
-        f"{anchor}-differences", f"Differences from {printable(reference)}", [line], said[:MOST_SENTENCES],
+        f"{anchor}-differences", f"Differences from {named(reference)}", [line], said[:MOST_SENTENCES],
         [tables.contrast_grid(found, reference)], rest,
     )  # fmt: skip
 
 
 def _functions(anchor: str, table: pd.DataFrame, pair: tuple[str, str]) -> Part:
-    one, other = map(printable, pair)
+    one, other = map(named, pair)
     shown = min(len(table), tables.MOST_FUNCTIONS)
     line = (
         f"Of {len(table):,} called functions, the {shown} whose cold starts change most from {other} to {one};"

@@ -12,8 +12,7 @@ import pandas as pd
 from sim.report.contrasts import Contrast
 from sim.report.definitions import DEFINITIONS
 from sim.report.grid import Cell, Grid, Head, order
-from sim.report.metrics import PLAIN, TABLE, Metric, ShownColumn, numbers, printable, shown_columns
-from sim.report.wording import knows_future
+from sim.report.metrics import PLAIN, TABLE, Metric, ShownColumn, named, needs_future, numbers, printable, shown_columns
 from sim.results.outcome import VariantOutcome
 
 FUTURE: Final = "★ knows the future"
@@ -56,7 +55,7 @@ def all_metrics_grid(frame: pd.DataFrame) -> Grid:
     metrics = [definition.metric for definition in DEFINITIONS]
     known = {metric.key for metric in metrics}
     metrics += [Metric(key, key, (key,), PLAIN, 0) for key in _metric_keys(frame) if key not in known]
-    heads = [Head("metric", kind="name"), *(Head(printable(label)) for label in frame["policy"].astype(str))]
+    heads = [Head("metric", kind="name"), *(Head(named(label)) for label in frame["policy"].astype(str))]
     rows = []
     for metric in metrics:
         [column] = shown_columns(frame, [metric])
@@ -72,8 +71,8 @@ def contrast_grid(found: Mapping[str, Sequence[Contrast]], reference: str) -> Gr
         Head("policy", kind="name"),
         *(Head(c.column.metric.title, c.unit, MEANINGS[c.column.metric.key]) for c in first),
     ]
-    rows = [[Cell(printable(label)), *map(_contrast_cell, contrasts)] for label, contrasts in found.items()]
-    return Grid(f"Differences from {printable(reference)}, a row a policy", heads, rows)
+    rows = [[Cell(named(label)), *map(_contrast_cell, contrasts)] for label, contrasts in found.items()]
+    return Grid(f"Differences from {named(reference)}, a row a policy", heads, rows)
 
 
 def overview_grids(variants: Sequence[VariantOutcome]) -> list[Grid]:
@@ -102,7 +101,7 @@ def function_grid(table: pd.DataFrame, policy: str, other: str) -> Grid:
     heads, columns = [], []
     for name in names:
         text, unit = FUNCTION_HEADS.get(name, (name, ""))
-        text = text.replace("{policy}", printable(policy)).replace("{other}", printable(other))
+        text = text.replace("{policy}", named(policy)).replace("{other}", named(other))
         numeric = pd.api.types.is_numeric_dtype(table[name])
         heads.append(Head(text, unit, kind="name" if name == "name" else "number" if numeric else "text"))
         columns.append(_number_cells(table, name) if numeric else [Cell(printable(str(v))) for v in table[name]])
@@ -113,8 +112,7 @@ def policy_cells(frame: pd.DataFrame) -> list[Cell]:
     """The names of the policies, those that know the future marked."""
     labels = frame["policy"].astype(str)
     return [
-        Cell(printable(label), FUTURE if future else "")
-        for label, future in zip(labels, knows_future(frame), strict=True)
+        Cell(named(label), FUTURE if future else "") for label, future in zip(labels, needs_future(frame), strict=True)
     ]
 
 
@@ -152,8 +150,8 @@ def _overview(metric: Metric, variants: Sequence[VariantOutcome], labels: Sequen
     [column] = shown_columns(pd.DataFrame({"policy": "", metric.key: values}), [metric])
     cells = [Cell(text, order=order(value)) for text, value in zip(column.cells, values.tolist(), strict=True)]
     n = len(labels)
-    rows = [[Cell(printable(v.label)), *cells[i * n : (i + 1) * n]] for i, v in enumerate(variants)]
-    heads = [Head("variant", kind="name"), *(Head(printable(label)) for label in labels)]
+    rows = [[Cell(named(v.label)), *cells[i * n : (i + 1) * n]] for i, v in enumerate(variants)]
+    heads = [Head("variant", kind="name"), *(Head(named(label)) for label in labels)]
     return Grid(column.title, heads, rows)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sim.report.figures import pareto_front
-from sim.report.metrics import ShownColumn, numbers, printable, shown_columns
+from sim.report.metrics import ShownColumn, named, needs_future, numbers, printable, shown_columns
 from sim.results.outcome import VariantOutcome
 
 SUBJECT: Final = (
@@ -30,7 +30,7 @@ def subject(variants: Sequence[VariantOutcome]) -> str:
     if not labels:
         return "No policy has a result here."
     what = f"{len(labels)} such policies" if len(labels) > 1 else "one such policy"
-    names = f": {', '.join(map(printable, labels))}" if len(labels) <= NAMED else ""
+    names = f": {', '.join(map(named, labels))}" if len(labels) <= NAMED else ""
     where = f" in {len(variants)} variants of workload and platform" if len(variants) > 1 else ""
     same = ", each on the same calls" if len(labels) > 1 else ""
     verb = "compares" if len(labels) > 1 else "shows"
@@ -54,7 +54,7 @@ def findings(frame: pd.DataFrame) -> list[str]:
 
     Policies that know the future are left out: nobody can run one.
     """
-    own = frame[~knows_future(frame)].reset_index(drop=True)
+    own = frame[~needs_future(frame)].reset_index(drop=True)
     columns = {column.metric.key: column for column in shown_columns(own)}
     cold, waste = numbers(own, "cold_start_rate"), numbers(own, "wasted_gb_s")
     if len(own) < 2 or not np.isfinite(cold).any():
@@ -65,12 +65,6 @@ def findings(frame: pd.DataFrame) -> list[str]:
         said.append(f"Least wasted memory-time: {_best(own, wasted, waste)}.")
         said.append(_front(own, pareto_front(waste, cold)))
     return said
-
-
-def knows_future(frame: pd.DataFrame) -> pd.Series:
-    """Bool a row: policies that are handed the trace."""
-    known = frame["needs_future"] if "needs_future" in frame else pd.Series(False, index=frame.index)
-    return known.astype(bool)
 
 
 def _best(frame: pd.DataFrame, column: ShownColumn, values: np.ndarray) -> str:
@@ -93,5 +87,5 @@ def _front(frame: pd.DataFrame, front: np.ndarray) -> str:
 def _named(labels: Sequence[str]) -> str:
     if len(labels) > NAMED:
         return f"{len(labels)} policies"
-    names = [printable(label) for label in labels]
+    names = [named(label) for label in labels]
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -31,9 +31,14 @@ def test_a_sentence_to_the_letter() -> None:
     variant = of_frame(two((0.035, 0.04)), half=0.2)
     found = contrasts(variant, "b")
     assert sentence("a", "b", found["a"]) == (
-        "a has 0.40 to 0.60 percentage points fewer cold starts than b; it is not told apart from b by wasted"
+        "a has 0.40 to 0.60 percentage points fewer cold starts than b; it does not differ from b in wasted"
         " memory-time, latency at P99, cost to users per million calls or cost to the provider per million calls."
     )
+
+
+def test_what_is_not_shown_to_differ_is_not_called_equal() -> None:
+    found = contrasts(of_frame(two((0.035, 0.04)), half=2.0, real=False), "b")
+    assert sentence("a", "b", found["a"]).endswith("; it is not told apart from b by cold starts.")
 
 
 def test_a_difference_of_runs_without_randomness_is_one_number() -> None:
