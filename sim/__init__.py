@@ -1,16 +1,19 @@
 """keepwarm: a discrete-event simulator for FaaS scheduling research."""
 
 from sim import policies
-from sim.api import chrome_trace, compare, simulate, window_curve
+from sim.api import chrome_trace, compare, run_experiment, simulate, window_curve
 from sim.config import load_platform, load_pricing, load_provider, load_synthesis
 from sim.core.errors import ConfigError, KeepwarmError, PolicyError, TraceError
+from sim.experiment.run_folder import load_run
 from sim.platform.platform import Platform
+from sim.results.outcome import Outcome
 from sim.results.result import Result
 from sim.workload import Trace, load_trace
 
 __all__ = [
     "ConfigError",
     "KeepwarmError",
+    "Outcome",
     "Platform",
     "PolicyError",
     "Result",
@@ -21,9 +24,11 @@ __all__ = [
     "load_platform",
     "load_pricing",
     "load_provider",
+    "load_run",
     "load_synthesis",
     "load_trace",
     "policies",
+    "run_experiment",
     "simulate",
     "window_curve",
 ]

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import pandas as pd
+from rich.console import Console
 
 from sim.config import load_platform, load_pricing, load_provider
 from sim.core import checks
+from sim.core.build import check_arguments
 from sim.engine.simulate import simulate as run_engine
 from sim.engine.window_curve import NO_START
 from sim.engine.window_curve import window_curve as make_window_curve
 from sim.experiment.comparison import compare as run_comparison
+from sim.experiment.executors import Local
+from sim.experiment.experiment import Experiment, Intervals, Variant
+from sim.experiment.experiment import run_experiment as keep_experiment
+from sim.experiment.index import CELLS, write_index
+from sim.experiment.replications import Replications
+from sim.experiment.run_folder import claimed
+from sim.experiment.runner import Runner, Unwatched, Watch
 from sim.experiment.setting import Setting
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
+from sim.report.progress import progress
 from sim.results.chrome_trace import write_chrome_trace
+from sim.results.outcome import Outcome
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.results.window_curve import WindowCurve
@@ -84,7 +96,9 @@ def compare(
     *,
     engine: str = "simpy",
     seed: int = 0,
-    replications: int = 1,
+    replications: int | Mapping[str, Any] = 1,
+    intervals: Intervals = "replications",
+    jobs: int | None = 1,
     warm_up_s: float = 0.0,
     horizon_s: float | None = None,
     price: PriceBook | None = None,
@@ -95,10 +109,13 @@ def compare(
     Args:
         trace: what arrives; drawn anew in every replication if its source is counts.
         policies: a label and a policy for each row.
-        platform: as for `simulate`, like all that follow but one.
+        platform: as for `simulate`, like all that is not named here.
         engine: the engine.
         seed: of every random draw.
-        replications: how often what is random is drawn; 95 % intervals need two or more.
+        replications: how often what is random is drawn; 95 % intervals need two or more. Or until an interval is narrow
+            enough: ``{"min": 5, "max": 100, "target_rel_halfwidth": 0.02, "metric": "cold_start_rate"}``.
+        intervals: what they are of: ``"replications"``, or ``"apps"``, a bootstrap over these.
+        jobs: runs at a time; None: one a core. With more than one, policies must be defined in a module or a notebook.
         warm_up_s: start of the measured span.
         horizon_s: end of the measured span.
         price: what the user pays.
@@ -106,12 +123,101 @@ def compare(
 
     Returns:
         A row a policy: `policy`, `policy_value`, `replications`, every metric (the mean over replications), and
-        ``<metric>_ci95`` half-widths. ``frame.attrs`` says in words what was compared on what.
+        ``<metric>_ci95`` half-widths with ``<metric>_low`` and ``<metric>_high``. ``frame.attrs`` says in words what
+        was compared on what.
     """
     setting = _setting(platform, price, provider, engine, seed, warm_up_s, horizon_s)
-    compared = run_comparison(trace, policies, setting, replications=_whole("replications", replications))
+    with _watch() as watch:
+        compared = run_comparison(
+            trace, policies, setting, replications=_replications(replications), intervals=intervals, jobs=jobs,
+            watch=watch,
+        )  # fmt: skip
     compared.frame.attrs.update(compared.notes)
     return compared.frame
+
+
+def run_experiment(
+    folder: str | Path,
+    trace: Trace | Mapping[str, Trace],
+    policies: Mapping[str, KeepAlive],
+    platform: Platform | Mapping[str, Platform] | None = None,
+    *,
+    engine: str = "simpy",
+    seed: int = 0,
+    replications: int | Mapping[str, Any] = 1,
+    intervals: Intervals = "replications",
+    jobs: int | None = None,
+    cell_limit_s: float | None = None,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    price: PriceBook | None = None,
+    provider: ProviderPrice | None = None,
+) -> Outcome:
+    """`compare`, for every trace on every platform given, with each run kept in a folder as soon as it ends.
+
+    What is there is never run twice: the same call goes on where it was stopped, and one with more policies or
+    replications runs only what is new. `load_run` and ``keepwarm report`` read the folder.
+
+    Args:
+        folder: made if it is not there.
+        trace: as for `compare`, or several by name.
+        policies: a label and a policy for each row.
+        platform: as for `simulate`, or several by name.
+        engine: the engine.
+        seed: of every random draw.
+        replications: as for `compare`, like all that is not named here.
+        intervals: what they are of.
+        jobs: runs at a time; None: one a core.
+        cell_limit_s: seconds after which a run is given up; None: never.
+        warm_up_s: start of the measured span.
+        horizon_s: end of the measured span.
+        price: what the user pays.
+        provider: what memory costs the provider.
+
+    Returns:
+        `variants`, one for each trace and platform, with `frame`, `differences`, `notes` and `digests`; and all of them
+        together, `frame` and `differences`. Runs that failed are told in `failures`.
+    """
+    traces = trace if isinstance(trace, Mapping) else {"": trace}
+    platforms = platform if isinstance(platform, Mapping) else {"": platform}
+    variants = [
+        Variant(
+            ", ".join(filter(None, (traced, served))), traced, partial(_given, replayed),
+            _setting(serving, price, provider, engine, seed, warm_up_s, horizon_s),
+        )
+        for traced, replayed in traces.items()
+        for served, serving in platforms.items()
+    ]  # fmt: skip
+    experiment = Experiment(variants, policies, _replications(replications), intervals)
+    with claimed(Path(folder)) as place, _watch() as watch:
+        cells = place / CELLS
+        cells.mkdir(exist_ok=True)
+        runner = Runner(Local(jobs), cells, limit_s=cell_limit_s, watch=watch)
+        index = keep_experiment(experiment, runner).index
+        write_index(index, place)
+    return index.outcome()
+
+
+def _given(trace: Trace) -> Trace:
+    return trace
+
+
+def _replications(given: int | Mapping[str, Any]) -> Replications:
+    if isinstance(given, Mapping):
+        check_arguments(Replications, given, "replications")
+        return Replications(**given)
+    return Replications(_whole("replications", given))
+
+
+@contextmanager
+def _watch() -> Iterator[Watch]:
+    """A progress bar in a notebook; a script is not talked over."""
+    console = Console()
+    if not console.is_jupyter:
+        yield Unwatched()
+        return
+    with progress(console) as bar:
+        yield bar
 
 
 def window_curve(

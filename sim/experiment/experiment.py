@@ -14,11 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.engine.simulate import measured_span, require_price
+from sim.engine.window_curve import window_curve
 from sim.experiment.cells import Cell, cell_key, trace_key
 from sim.experiment.fingerprint import own_sources
 from sim.experiment.index import Index, IndexedVariant
@@ -37,6 +39,8 @@ BASELINE: Final = FixedWindow(600.0)
 """Wasted memory is normalised to this policy's (Shahrad et al., USENIX ATC 2020, section 5)."""
 SHARED: Final = ".shared-"
 """Begins the name of the folder of columns."""
+FRONTIER_POINTS: Final = 200
+"""Of the clairvoyant frontier that a figure draws."""
 T = TypeVar("T")
 Intervals = Literal["replications", "apps"]
 
@@ -131,6 +135,10 @@ def _ready(
     variant: Variant, trace: Trace, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
 ) -> Ready:
     setting = variant.setting
+    curve = window_curve(
+        trace, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
+    )
+    frontier = curve.frontier.points(FRONTIER_POINTS)
     functions = setting.platform.deployed(trace.functions)[list(NAMES)]
     facts = {
         "workload": workload_note(trace, setting),
@@ -142,6 +150,11 @@ def _ready(
         "horizon_s": measured_span(trace, setting.warm_up_s, setting.horizon_s).end_s,
         "trace": told["hash"],
         "provider_usd_per_gb_s": setting.provider.usd_per_gb_s,
+        "frontier": {
+            "wasted_gb_s": frontier["wasted_gb_s"].tolist(),
+            "cold_start_rate": [None if np.isnan(rate) else rate for rate in frontier["cold_start_rate"].tolist()],
+            "leaves_out": list(curve.approximate),
+        },
     }
     if experiment.intervals == "apps" and "unlimited capacity" not in facts["platform"]:
         raise ConfigError("intervals=apps draws apps as if each were alone; with a cap on instances they are not")

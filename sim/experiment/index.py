@@ -149,7 +149,11 @@ class Index:
         frame, differences = self._frame(kept, summaries, estimates), pd.DataFrame()
         if estimates is not None:
             differences = estimates.differences()
-        return VariantOutcome(variant.label, frame, differences, notes, variant.functions, digests)
+        told = variant.facts["frontier"]
+        frontier = pd.DataFrame({name: told[name] for name in ("wasted_gb_s", "cold_start_rate")}, dtype=np.float64)
+        return VariantOutcome(
+            variant.label, frame, differences, notes, variant.functions, digests, frontier, told["leaves_out"]
+        )
 
     def _frame(
         self, kept: Sequence[str], summaries: Mapping[str, pd.DataFrame], estimates: Estimates | None

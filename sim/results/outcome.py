@@ -25,6 +25,9 @@ class VariantOutcome:
         notes: sentences by topic: workload, platform, intervals, baseline.
         functions: a row a function: name, app, owner, trigger, memory_mb.
         digests: by policy, one a replication; a policy that knows only failures has none.
+        frontier: the least that a policy which only keeps must waste (see `sim.results.window_curve.Frontier`):
+            `wasted_gb_s` and `cold_start_rate`, from much waste to none; None where nobody computed it.
+        frontier_leaves_out: what the platform has that the frontier knows nothing of, a phrase each.
     """
 
     label: str
@@ -33,6 +36,8 @@ class VariantOutcome:
     notes: Mapping[str, str]
     functions: pd.DataFrame
     digests: Mapping[str, Sequence[Digest]]
+    frontier: pd.DataFrame | None = None
+    frontier_leaves_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,8 @@ class Clairvoyant(KeepAlive):
             arrival = future.arrival_s[own]
             end = arrival + future.service_s[own]
             needed = next_need_s(arrival, end)
-            windows[own] = np.where(needed <= end + self.start_worth_s, self.start_worth_s, 0.0)
+            worth_it = (needed <= end + self.start_worth_s) & (needed < np.inf)
+            windows[own] = np.where(worth_it, self.start_worth_s, 0.0)
         return windows
 
 

@@ -1,0 +1,284 @@
+"""Experiments as a whole: variants, precision asked for, keys, reuse, and what the folder gives back."""
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command import keepwarm, small_counts, small_trace
+
+import sim
+from sim import ConfigError, Platform, Trace, load_platform, load_pricing, load_provider
+from sim.core.random import generator
+from sim.experiment.cells import cell_key, trace_key
+from sim.experiment.fingerprint import fingerprint
+from sim.experiment.replications import Replications
+from sim.experiment.setting import Setting
+from sim.experiment.sharing import share
+from sim.policies import FixedWindow, HybridHistogram, NoKeepAlive
+from sim.results.digest import STATES, digest, time_by_part
+from sim.results.outcome import merged
+from sim.results.store import decode, encode
+
+TRACE = Trace.from_arrays(["f", "g", "f", "f", "g", "f"], [0.0, 10.0, 30.0, 500.0, 1500.0, 1600.0], 2.0)
+POLICIES = {"1 min": FixedWindow(60), "10 min": FixedWindow(600)}
+
+
+def setting(platform: Platform | None = None, **options: object) -> Setting:
+    served = platform or Platform(start_s=0.5)
+    return Setting(served, load_pricing(), load_provider(), **options)  # type: ignore[arg-type]
+
+
+# Variants
+
+
+def test_every_policy_on_every_trace_and_platform(tmp_path: Path) -> None:
+    traces = {"whole": TRACE, "early": TRACE.slice(0, 600)}
+    platforms = {"fast": Platform(start_s=0.1), "slow": Platform(start_s=5.0)}
+    outcome = sim.run_experiment(tmp_path / "run", traces, POLICIES, platforms, jobs=1)
+    assert [variant.label for variant in outcome.variants] == [
+        "whole, fast",
+        "whole, slow",
+        "early, fast",
+        "early, slow",
+    ]
+    frame = outcome.frame
+    assert frame["variant"].tolist() == np.repeat([variant.label for variant in outcome.variants], 2).tolist()
+    for trace_name, trace in traces.items():
+        for platform_name, platform in platforms.items():
+            alone = sim.compare(trace, POLICIES, platform)
+            part = frame[frame["variant"] == f"{trace_name}, {platform_name}"].drop(columns="variant")
+            pd.testing.assert_frame_equal(part.reset_index(drop=True), alone, check_exact=True)
+    pd.testing.assert_frame_equal(sim.load_run(tmp_path / "run").frame, frame, check_exact=True)
+
+
+def test_vary_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_trace(tmp_path / "small")
+    words = ["run", "workload.path=small", "policy=[fixed_1m,fixed_10m]", "platform=constant_start", "executor.jobs=1"]
+    done = keepwarm(*words, "vary={platform.start_s: [0.5, 4.0], seed: [1, 2]}", "hydra.run.dir=out")
+    assert done.status == 0, done.err
+    outcome = sim.load_run("out")
+    labels = [f"platform.start_s={s}, seed={seed}" for s in (0.5, 4.0) for seed in (1, 2)]
+    assert [variant.label for variant in outcome.variants] == labels
+    assert keepwarm(*words, "platform.start_s=4.0", "seed=2", "hydra.run.dir=alone").status == 0
+    alone = sim.load_run("alone").frame
+    pd.testing.assert_frame_equal(outcome.variants[3].frame, alone, check_exact=True)
+    assert keepwarm("report", "out", "alone", "--out", "both").status == 0
+    assert (tmp_path / "both" / "report.html").exists()
+    assert keepwarm("rerun", "out").status == 0
+
+
+def test_presets_may_be_varied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_trace(tmp_path / "small")
+    done = keepwarm("run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "hydra.run.dir=out",
+                    "vary={platform: [constant_start, default]}")  # fmt: skip
+    assert done.status == 0, done.err
+    notes = [variant.notes["platform"] for variant in sim.load_run("out").variants]
+    assert "starts of" in notes[0]
+    assert "drawn phase by phase" in notes[1]
+
+
+def test_merged_outcomes_keep_their_names(tmp_path: Path) -> None:
+    one, two = (sim.run_experiment(tmp_path / name, TRACE, POLICIES, Platform(start_s=s), jobs=1)
+                for name, s in (("a", 0.1), ("b", 1.0)))  # fmt: skip
+    assert merged({"a": one}) is one
+    assert merged({"a": one, "b": two}).frame["variant"].tolist() == ["a", "a", "b", "b"]
+
+
+# Replications
+
+
+def test_replications_go_on_until_the_interval_is_narrow(tmp_path: Path) -> None:
+    trace = sim.load_trace(small_counts(tmp_path / "counts", 40), arrivals="poisson")
+    wanted = {"min": 3, "max": 60, "target_rel_halfwidth": 0.1, "metric": "wasted_gb_s"}
+    outcome = sim.run_experiment(tmp_path / "run", trace, POLICIES, Platform(start_s=0.5), replications=wanted, jobs=1)
+    frame = outcome.frame
+    n = int(frame["replications"][0])
+    assert (frame["replications"] == n).all()  # all policies the same, so that they stay paired
+    assert n == 60 or (frame["wasted_gb_s_ci95"] <= 0.1 * frame["wasted_gb_s"]).all()
+    fixed = sim.compare(trace, POLICIES, Platform(start_s=0.5), replications=n)
+    pd.testing.assert_frame_equal(fixed, frame, check_exact=True)
+
+
+def test_how_many_replications_come_next() -> None:
+    until = Replications(min=4, max=1000, target_rel_halfwidth=0.05, metric="cold_start_rate")
+    wide = pd.DataFrame({"a": generator(1, 0, "t").normal(1.0, 0.3, 4)})
+    assert until.next(wide) == 8  # never more than twice: the width itself is uncertain
+    assert until.next(pd.DataFrame({"a": [1.0, 1.0, 1.0, 1.0]})) == 4
+    assert until.next(pd.DataFrame({"a": [0.0] * 4})) == 4
+    assert until.next(pd.DataFrame({"a": [np.nan] * 4})) == 4
+    assert replace(until, max=6).next(wide) == 6
+    assert Replications(4).next(wide) == 4
+
+
+def test_a_target_narrows_the_interval_about_as_foretold() -> None:
+    until, draws = Replications(5, 100_000, 0.02), generator(2, 0, "t").normal(1.0, 0.2, 100_000)
+    n = 5
+    while (more := until.next(pd.DataFrame({"a": draws[:n]}))) > n:
+        n = more
+    assert 200 < n < 900  # (1.96 · 0.2 / 0.02)² = 384
+
+
+# Keys
+
+
+def key(trace: Trace = TRACE, policy: object = None, served: Setting | None = None, replication: int = 0) -> str:
+    return cell_key("sources", trace_key(trace), policy or FixedWindow(60), served or setting(), replication)[0]  # type: ignore[arg-type]
+
+
+def test_whatever_a_result_depends_on_is_in_its_key() -> None:
+    keys = [
+        key(),
+        key(TRACE.slice(0, 600)),
+        key(replace(TRACE, horizon_s=2000.0)),
+        key(policy=FixedWindow(np.nextafter(60.0, 61.0))),
+        key(policy=NoKeepAlive()),
+        key(policy=HybridHistogram()),
+        key(policy=HybridHistogram(bins=100)) if "bins" in HybridHistogram.__dataclass_fields__ else "other",
+        key(served=setting(Platform(start_s=0.6))),
+        key(served=setting(load_platform())),
+        key(served=setting(seed=1)),
+        key(served=setting(warm_up_s=1.0)),
+        key(served=setting(horizon_s=100.0)),
+        key(served=replace(setting(), price=load_pricing("azure_consumption"))),
+        key(replication=1),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key() == key(policy=FixedWindow(60.0)) == key(Trace.from_arrays(
+        ["f", "g", "f", "f", "g", "f"], [0.0, 10.0, 30.0, 500.0, 1500.0, 1600.0], 2.0
+    ))  # fmt: skip
+
+
+def test_counts_are_in_the_key_of_a_trace(tmp_path: Path) -> None:
+    """Two traces of the same columns whose other replications differ."""
+    trace = sim.load_trace(small_counts(tmp_path / "counts"), arrivals="poisson")
+    assert trace_key(trace) != trace_key(trace.recorded())
+
+
+def test_the_source_of_a_users_policy_is_in_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = "from sim.policies import FixedWindow\nclass Mine(FixedWindow):\n    factor = {}\n"
+    digests = []
+    for factor in (1, 2, 2):
+        (tmp_path / "users_policy.py").write_text(source.format(factor))
+        sys.modules.pop("users_policy", None)
+        importlib.invalidate_caches()
+        told = fingerprint(importlib.import_module("users_policy").Mine(60))
+        assert told.unsure == ()
+        digests.append(told.digest)
+    assert digests[0] != digests[1] == digests[2]
+    (tmp_path / "users_policy.py").unlink()
+    assert fingerprint(sys.modules["users_policy"].Mine(60)).unsure == ("the source of users_policy cannot be read",)
+    monkeypatch.delitem(sys.modules, "users_policy")
+
+
+def test_what_cannot_be_told_apart_is_said() -> None:
+    class Local(FixedWindow):
+        pass
+
+    assert "was made inside a function" in fingerprint(Local(60)).unsure[0]
+    assert "was made inside a function" in fingerprint({"f": lambda: 1}).unsure[0]
+    loop: list[object] = []
+    loop.append(loop)
+    assert fingerprint(loop).unsure == ("an object that contains itself",)
+    assert fingerprint(np.array([1.0, 2.0])).digest != fingerprint(np.array([1.0, 2.0], np.float32)).digest
+    assert fingerprint({"a": 1}).digest != fingerprint({"a": True}).digest
+
+
+# What is shared and what is kept
+
+
+def test_a_shared_trace_is_the_trace(tmp_path: Path) -> None:
+    for trace in (TRACE, sim.load_trace(small_counts(tmp_path / "counts"), arrivals="poisson")):
+        shared = share(trace, tmp_path / "columns")
+        for replication in (0, 2):
+            assert shared.draw(replication).content_hash() == trace.draw(replication).content_hash()
+        assert not shared.draw(0).arrival_s.flags.writeable
+
+
+def test_a_digest_is_read_as_it_was_written_and_adds_up() -> None:
+    trace = sim.load_trace("traces/default").slice(0, 3600)
+    result = sim.simulate(trace, FixedWindow(600), warm_up_s=900.0)
+    kept = digest(result)
+    again = decode(encode(kept))
+    assert encode(again) == encode(kept)
+    pd.testing.assert_series_equal(again.summary, kept.summary, check_exact=True)
+    for name in ("functions", "tail", "timeline", "phases"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(kept, name), check_exact=True)
+    width_s = kept.timeline["to_s"] - kept.timeline["from_s"]
+    for state in STATES:
+        assert (kept.timeline[state] * width_s).sum() == pytest.approx(result.functions[f"{state}_s"].sum(), rel=1e-9)
+        assert (kept.timeline[f"{state}_gb"] * width_s).sum() == pytest.approx(
+            result.summary[f"{state}_gb_s"], rel=1e-9
+        )
+    assert kept.timeline["calls"].sum() == result.summary["invocations"]
+    assert kept.timeline["cold"].sum() == result.summary["cold_starts"]
+    invocations = result.invocations
+    assert invocations is not None
+    counted = invocations[invocations["counted"]]
+    latency_s = counted["end_s"] - counted["arrival_s"]
+    for row in kept.tail.iloc[:40:8].itertuples():
+        assert row.latency_s == pytest.approx(np.quantile(latency_s, 1 - row.survival))
+    starts = result.starts
+    assert starts is not None
+    mine = starts[invocations["counted"].to_numpy()[starts["row"]]]
+    assert kept.starts == len(mine)
+    for phase, seconds in kept.phases.itertuples(index=False):
+        assert seconds == pytest.approx(mine[f"{phase}_s"].sum())
+
+
+def test_time_by_part_is_what_counting_gives() -> None:
+    rng = generator(4, 0, "t")
+    edges_s = np.linspace(5.0, 50.0, 8)
+    begin_s = rng.uniform(0, 60, 200)
+    end_s = begin_s + rng.exponential(10, 200)
+    end_s[:5], begin_s[5:8], weight = np.inf, np.nan, rng.uniform(0, 2, 200)
+    expected = [
+        np.nansum(weight * np.clip(np.minimum(end_s, high) - np.maximum(begin_s, low), 0, None))
+        for low, high in zip(edges_s[:-1], edges_s[1:], strict=True)
+    ]
+    np.testing.assert_allclose(time_by_part(edges_s, begin_s, end_s, weight), expected, rtol=1e-9)
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not the folder of a comparison"):
+        sim.load_run(tmp_path)
+    (tmp_path / "index.json").write_text("{")
+    with pytest.raises(ConfigError, match="is damaged"):
+        sim.load_run(tmp_path)
+    (tmp_path / "index.json").write_text('{"format": "keepwarm-run", "version": 99}')
+    with pytest.raises(ConfigError, match="version 99"):
+        sim.load_run(tmp_path)
+    (tmp_path / "index.json").write_text(
+        '{"format": "keepwarm-run", "version": 1, "variants": [{"functions": "../secret.parquet"}]}'
+    )
+    with pytest.raises(ConfigError, match="may not lie outside its run's folder"):
+        sim.load_run(tmp_path)
+
+
+# Real traces
+
+
+def test_real_traces_with_a_bootstrap_over_apps(shared: Path, tmp_path: Path) -> None:
+    trace = sim.load_trace(shared / "traces" / "azure2019_100f_8h", format="azure2019").slice(0, 3600)
+    outcome = sim.run_experiment(tmp_path / "run", trace, POLICIES | {"none": NoKeepAlive()}, Platform(start_s=0.5),
+                                 intervals="apps", jobs=2)  # fmt: skip
+    frame = outcome.frame.set_index("policy")
+    assert (frame["cold_start_rate_low"] <= frame["cold_start_rate"]).all()
+    assert (frame["cold_start_rate"] <= frame["cold_start_rate_high"]).all()
+    assert frame["cold_start_rate_ci95"]["10 min"] > 0
+    assert frame["latency_p99_s_ci95"].isna().all()
+    assert frame.loc["none", ["cold_start_rate_low", "cold_start_rate_high"]].tolist() == [1.0, 1.0]
+    assert "bootstrap over" in outcome.variants[0].notes["intervals"]
+    pairs = outcome.differences.query("metric == 'cold_start_rate'").set_index(["policy", "other"])
+    assert pairs["real"]["1 min", "10 min"]
+
+
+def test_apps_that_compete_cannot_be_drawn_alone(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="intervals=apps draws apps as if each were alone"):
+        sim.run_experiment(tmp_path, TRACE, POLICIES, Platform(start_s=0.5, max_instances=3), intervals="apps", jobs=1)
