@@ -110,6 +110,11 @@ def numbers(frame: pd.DataFrame, key: str) -> FloatArray:
     return frame[key].to_numpy(np.float64)
 
 
+def needs_future(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """bool[rows]: which policies know the future; none where the frame does not say."""
+    return frame["needs_future"].to_numpy(np.bool_) if "needs_future" in frame else np.zeros(len(frame), np.bool_)
+
+
 def _shown(metric: Metric, unit: Unit, values: FloatArray, halves: FloatArray) -> ShownColumn:
     values, halves = values * unit.factor, halves * unit.factor
     places = _places(values, metric.decimals)
