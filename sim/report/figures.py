@@ -1,85 +1,52 @@
-"""The figures of a comparison, and how they are saved."""
+"""The figures of cold starts against what they cost, and how figures are saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim.report import scales
-from sim.report.metrics import numbers, printable
+from sim.report import tradeoff
+from sim.report.canvas import blank, lay_out, line_height_in
+from sim.report.glyphs import drawable, figure_names, shortened
+from sim.report.metrics import numbers
 from sim.report.naming import add_legend, name_beside
-from sim.report.palette import Look, looks
-from sim.report.style import FAINT, POINTS_PER_INCH, SMALL, house_style
+from sim.report.palette import looks
+from sim.report.style import POINTS_PER_INCH, SMALL, house_style
+from sim.report.tradeoff import MARKER_PT, Points, pareto_front, points_of, spread
+
+__all__ = ["cost", "pareto", "pareto_front", "save_figure"]
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
-MARKER_PT: Final = 5.5
-REFERENCE_MARKER: Final = "*"
-"""Of policies that know the future: no other has it, and it is told from them at any size."""
 NAMED_BESIDE: Final = 12
 """Policies named beside their points; more get a legend below, as do names that do not fit."""
+COSTS: Final = (
+    ("provider_cost_per_million_usd", "provider cost"),
+    ("user_cost_per_million_usd", "user cost"),
+)
+"""What is drawn as cost, in USD per million calls; the user's only where it tells policies apart."""
+TOLD_APART: Final = 1.01
+"""The ratio of the largest to the smallest user cost from which it is drawn."""
+MOST_POINTS: Final = 500
+"""Of a line."""
+FRONTIER: Final = "clairvoyant frontier"
+FRONTIER_COLOR: Final = "#666666"
+SIDE_BY_SIDE_IN: Final = 5.0
+"""The width from which two panels stand beside each other."""
 
 
-@dataclass(frozen=True)
-class Points:
-    """The policies of a comparison as points to minimise in both directions.
-
-    Attributes:
-        labels: their names.
-        x, y: float64[n]; NaN where a policy has no value.
-        x_half, y_half: float64[n], half-widths of intervals; NaN where there is none.
-        reference: bool[n], policies that know the future: no one can choose them, so they take no part in the front.
-    """
-
-    labels: tuple[str, ...]
-    x: FloatArray
-    y: FloatArray
-    x_half: FloatArray
-    y_half: FloatArray
-    reference: BoolArray
-
-    @property
-    def drawn(self) -> BoolArray:
-        """bool[n]: those with both values."""
-        return np.isfinite(self.x) & np.isfinite(self.y)
-
-    @property
-    def front(self) -> BoolArray:
-        """bool[n]: those on the Pareto front."""
-        return pareto_front(np.where(self.reference, np.nan, self.x), self.y)
-
-
-def pareto_front(x: FloatArray, y: FloatArray) -> BoolArray:
-    """Which points no other point beats: none is as small in both and smaller in one.
-
-    Of equal points all are on the front or none. A point with a NaN is not, and beats none.
-
-    Args:
-        x: float64[n], to be minimised.
-        y: float64[n], to be minimised.
-
-    Returns:
-        bool[n]
-    """
-    no_worse = (x[:, None] <= x) & (y[:, None] <= y)
-    better = (x[:, None] < x) | (y[:, None] < y)
-    front: BoolArray = ~(no_worse & better).any(axis=0) & np.isfinite(x) & np.isfinite(y)
-    return front
-
-
-def pareto(frame: pd.DataFrame, notes: Mapping[str, str], *, width_in: float = 7.0) -> Figure:
+def pareto(
+    frame: pd.DataFrame, notes: Mapping[str, str], *, width_in: float = 7.0, frontier: pd.DataFrame | None = None
+) -> Figure:
     """Cold-start rate against wasted memory-time, each policy a point, with the Pareto front as steps.
 
     Wasted memory-time is normalised to the fixed 10-minute window, as by Shahrad et al. (USENIX ATC 2020, section 5);
@@ -90,25 +57,62 @@ def pareto(frame: pd.DataFrame, notes: Mapping[str, str], *, width_in: float = 7
             the front.
         notes: sentences to set below the figure (workload, intervals); none for a paper, which has its caption.
         width_in: inches; 3.4 is a paper's column, 7 its text width.
+        frontier: the least waste at every cold-start rate if the future were known, `wasted_gb_s` and
+            `cold_start_rate` (a share): a thin line.
     """
-    points, x_title = _points(frame)
+    key, x_title = "wasted_normalised", "wasted memory-time (fixed 10-minute window = 1)"
+    if not np.isfinite(numbers(frame, key)).any():
+        key, x_title = "wasted_gb_s", "wasted memory-time (GB-s)"
+    points = points_of(frame, key)
+    line = None if frontier is None else _frontier_line(frame, frontier, points, normalised=key != "wasted_gb_s")
     with house_style():
         foot = _foot(points, notes, width_in)
-        foot_in = len(foot) * SMALL * 1.25 / POINTS_PER_INCH
-        figure = Figure(figsize=(width_in, 0.6 * width_in + 0.3 + foot_in))
-        FigureCanvasAgg(figure)  # measures text
+        foot_in = len(foot) * line_height_in(SMALL)
+        figure = blank(width_in, 0.6 * width_in + 0.3 + foot_in)
         axes = figure.subplots()
-        axes.set_xlabel(x_title)
-        axes.set_ylabel("cold-start rate (%)")
+        axes.set(xlabel=x_title, ylabel="cold-start rate (%)")
         figure.text(0.05, 0.04, "\n".join(foot), transform=figure.dpi_scale_trans, fontsize=SMALL, color="#555555",
                     va="bottom", in_layout=False)  # fmt: skip
         if points.drawn.any():
-            _draw_and_name(figure, axes, points, looks(points.labels), foot_in)
+            _draw_and_name(figure, axes, points, foot_in, line)
         else:
             axes.text(0.5, 0.5, "no policy has a value for both", ha="center", transform=axes.transAxes)
-            _lay_out(figure, foot_in)
+            lay_out(figure, foot_in)
         figure.set_layout_engine("none")
     return figure
+
+
+def cost(frame: pd.DataFrame, *, width_in: float = 7.0) -> Figure | None:
+    """Cold-start rate against cost per million calls, the provider's and, where policies differ in it, the user's.
+
+    Args:
+        frame: the comparison.
+        width_in: inches.
+
+    Returns:
+        A panel a cost, beside or below each other; None if there is none to show.
+    """
+    panels = [(points_of(frame, key), title) for key, title in costs_shown(frame)]
+    if not panels:
+        return None
+    with house_style():
+        beside = len(panels) > 1 and width_in >= SIDE_BY_SIDE_IN
+        panel_in = width_in / 2 if beside else width_in
+        figure = blank(width_in, (0.6 * panel_in + 0.5) * (1 if beside else len(panels)))
+        grid = figure.subplots(*(1, len(panels)) if beside else (len(panels), 1), squeeze=False)
+        if len(panels) == 1:
+            grid[0, 0].set(xlabel=f"{panels[0][1]} (USD per million calls)", ylabel="cold-start rate (%)")
+            _draw_and_name(figure, grid[0, 0], panels[0][0], 0.0)
+        else:
+            _draw_panels(figure, grid.ravel().tolist(), panels)
+        figure.set_layout_engine("none")
+    return figure
+
+
+def costs_shown(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Column and name of the costs that `cost` draws."""
+    shown = [(key, title) for key, title in COSTS if points_of(frame, key).drawn.any()]
+    return [(key, title) for key, title in shown if key != COSTS[1][0] or spread(numbers(frame, key)) >= TOLD_APART]
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
@@ -125,75 +129,61 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     return [png, svg]
 
 
-def _points(frame: pd.DataFrame) -> tuple[Points, str]:
-    key, title = "wasted_normalised", "wasted memory-time (fixed 10-minute window = 1)"
-    if not np.isfinite(numbers(frame, key)).any():
-        key, title = "wasted_gb_s", "wasted memory-time (GB-s)"
-    reference = frame["needs_future"].to_numpy(np.bool_) if "needs_future" in frame else np.zeros(len(frame), np.bool_)
-    points = Points(
-        labels=tuple(frame["policy"].astype(str)),
-        x=numbers(frame, key),
-        y=100 * numbers(frame, "cold_start_rate"),
-        x_half=numbers(frame, f"{key}_ci95"),
-        y_half=100 * numbers(frame, "cold_start_rate_ci95"),
-        reference=reference,
-    )
-    return points, title
+def _frontier_line(
+    frame: pd.DataFrame, frontier: pd.DataFrame, points: Points, *, normalised: bool
+) -> FloatArray | None:
+    """float64[m, 2]: the part of the frontier beside the points, in the units of the figure; None if there is none."""
+    waste, rate = numbers(frontier, "wasted_gb_s"), 100 * numbers(frontier, "cold_start_rate")
+    if normalised:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            baseline = numbers(frame, "wasted_gb_s") / numbers(frame, "wasted_normalised")
+        waste = waste / np.nanmedian(np.where(np.isfinite(baseline), baseline, np.nan))
+    x, y = points.x.value[points.drawn], points.y.value[points.drawn]
+    if not x.size:
+        return None
+    from_x = 0.3 * x[x > 0].min(initial=np.inf)
+    near = (rate >= y.min()) & (rate <= y.max()) & (waste >= from_x) & (waste <= x.max())
+    line = np.column_stack([waste, rate])[near]
+    return line[np.unique(np.linspace(0, len(line) - 1, MOST_POINTS).astype(np.int64))] if len(line) > 1 else None
 
 
-def _draw_and_name(figure: Figure, axes: Axes, points: Points, look: Mapping[str, Look], foot_in: float) -> None:
+def _draw_panels(figure: Figure, grid: Sequence[Axes], panels: Sequence[tuple[Points, str]]) -> None:
+    labels = panels[0][0].labels
+    markers: dict[str, dict[str, Any]] = {}
+    for axes, (points, title) in zip(grid, panels, strict=True):
+        axes.set(xlabel=f"{title} (USD per million calls)", ylabel="cold-start rate (%)")
+        tradeoff.set_scales(axes, points)
+        drawn = [label for label in labels if label not in points.lost]
+        for label, marker in zip(drawn, tradeoff.draw(axes, points, looks(labels)), strict=True):
+            markers.setdefault(label, marker | {"markerfacecolor": marker["color"]})
+    names = figure_names(labels)
+    lay_out(figure, 0.0)
+    handles = [Line2D([], [], **marker) for marker in markers.values()]
+    height_in = add_legend(figure, handles, [names[label] for label in markers], 0.04)
+    figure.set_figheight(figure.get_figheight() + height_in)
+    lay_out(figure, height_in + 0.08)
+
+
+def _draw_and_name(
+    figure: Figure, axes: Axes, points: Points, foot_in: float, frontier: FloatArray | None = None
+) -> None:
     index = np.flatnonzero(points.drawn)
-    markers = [_marker(points, int(i), look[points.labels[i]]) for i in index]
-    names = [points.labels[i] for i in index]
-    xy = np.column_stack([points.x[index], points.y[index]])
-    _set_scales(axes, points)
-    _draw(axes, points, markers)
-    _lay_out(figure, foot_in)
+    shown = figure_names(points.labels)
+    names = [shown[points.labels[i]] for i in index]
+    xy = np.column_stack([points.x.value[index], points.y.value[index]])
+    tradeoff.set_scales(axes, points, None if frontier is None else frontier[:, 0])
+    markers = tradeoff.draw(axes, points, looks(points.labels))
+    handles = [Line2D([], [], **marker) for marker in markers]
+    if frontier is not None:
+        [line] = axes.plot(*frontier.T, color=FRONTIER_COLOR, linewidth=0.8, linestyle=(0, (4, 1.5)), zorder=1.5)
+        handles, names = [*handles, line], [*names, FRONTIER]
+        xy = np.vstack([xy, frontier[len(frontier) // 2]])
+    lay_out(figure, foot_in)
     if index.size <= NAMED_BESIDE and name_beside(axes, xy, names, MARKER_PT):
         return
-    height_in = add_legend(figure, [Line2D([], [], **marker) for marker in markers], names, foot_in + 0.04)
+    height_in = add_legend(figure, handles, names, foot_in + 0.04)
     figure.set_figheight(figure.get_figheight() + height_in)
-    _lay_out(figure, foot_in + height_in + 0.04)
-
-
-def _set_scales(axes: Axes, points: Points) -> None:
-    """Scales for the points and their error bars; a bar that reaches below a tenth of its value may leave the axis."""
-    which: Literal["x", "y"]
-    for which, values, half, most in (("x", points.x, points.x_half, np.inf), ("y", points.y, points.y_half, 100.0)):
-        low = np.where(values - half > 0.1 * values, values - half, values)
-        ends = np.concatenate([low, values, values + half])
-        scales.apply(axes, which, scales.choose(ends[np.tile(points.drawn, 3)], most=most), most=most)
-
-
-def _draw(axes: Axes, points: Points, markers: Sequence[dict[str, Any]]) -> None:
-    front = points.front
-    order = np.lexsort((points.y, points.x))
-    order = order[front[order]]
-    axes.step(points.x[order], points.y[order], where="post", color=FAINT, linewidth=1.0, zorder=2)
-    for i, marker in zip(np.flatnonzero(points.drawn), markers, strict=True):
-        along_x = _bar(points.x, points.x_half, points.y, int(i))
-        across, along_y = _bar(points.y, points.y_half, points.x, int(i))[::-1]
-        for bar in (along_x, (across, along_y)):
-            axes.plot(*bar, color=marker["color"], linewidth=0.9, alpha=0.7, zorder=3)
-        axes.plot(points.x[i], points.y[i], clip_on=False, zorder=4 + front[i], **marker)
-
-
-def _bar(values: FloatArray, half: FloatArray, across: FloatArray, i: int) -> tuple[FloatArray, FloatArray]:
-    """The ends of an error bar along one axis, no lower than zero, and its place on the other."""
-    reach = half[i] if np.isfinite(half[i]) else 0.0
-    return np.array([max(values[i] - reach, 0.0), values[i] + reach]), np.array([across[i]] * 2)
-
-
-def _marker(points: Points, i: int, look: Look) -> dict[str, Any]:
-    reference = bool(points.reference[i])
-    return {
-        "linestyle": "none",
-        "marker": REFERENCE_MARKER if reference else look.marker,
-        "markersize": 1.7 * MARKER_PT if reference else MARKER_PT,
-        "color": look.color,
-        "markeredgewidth": 1.0,
-        "markerfacecolor": look.color if points.front[i] or reference else "white",
-    }
+    lay_out(figure, foot_in + height_in + 0.04)
 
 
 def _foot(points: Points, notes: Mapping[str, str], width_in: float) -> list[str]:
@@ -204,15 +194,7 @@ def _foot(points: Points, notes: Mapping[str, str], width_in: float) -> list[str
     said.append("filled: on the Pareto front, hollow: dominated")
     if points.reference.any():
         said[-1] += ", star: knows the future and takes no part"
-    if not points.drawn.all():
-        lost = [label for label, drawn in zip(points.labels, points.drawn, strict=True) if not drawn]
-        said.append(f"not drawn, having no value: {', '.join(lost)}")
-    text = printable(". ".join(s[:1].upper() + s[1:] for s in said) + ".")
+    if points.lost:
+        said.append(f"not drawn, having no value: {', '.join(map(shortened, points.lost))}")
+    text = drawable(". ".join(s[:1].upper() + s[1:] for s in said) + ".")
     return wrap(text, int(width_in * POINTS_PER_INCH / (0.54 * SMALL)))
-
-
-def _lay_out(figure: Figure, below_in: float) -> None:
-    """Give the axes all but some inches below."""
-    below = (below_in + 0.02) / figure.get_figheight()
-    figure.set_layout_engine("constrained", rect=(0, below, 1, 1 - below))
-    figure.draw_without_rendering()

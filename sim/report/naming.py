@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import IdentityTransform
 
+from sim.report.glyphs import drawable, shortened
 from sim.report.labels import Scene, leader, place
-from sim.report.metrics import printable
 from sim.report.style import FAINT, POINTS_PER_INCH
 
 FloatArray = npt.NDArray[np.float64]
@@ -26,6 +26,8 @@ STEP_PT: Final = 6.0
 """Between the rings in which names are tried; the gap from which a leader joins name and point."""
 CLEAR_PT: Final = 1.0
 """Left free around a name and around a marker."""
+KEY_IN: Final = 0.32
+"""Beside a name in a legend: what it names, and the gaps."""
 
 
 def name_beside(axes: Axes, xy: FloatArray, names: Sequence[str], marker_pt: float) -> bool:
@@ -41,7 +43,7 @@ def name_beside(axes: Axes, xy: FloatArray, names: Sequence[str], marker_pt: flo
         False, and nothing done, if the names do not fit.
     """
     pixels = axes.figure.dpi / POINTS_PER_INCH
-    texts = ["\n".join(wrap(printable(name), LINE)) for name in names]
+    texts = ["\n".join(wrap(drawable(name), LINE)) for name in names]
     sizes = np.array([text_size(axes, text) for text in texts]) + 2 * CLEAR_PT * pixels
     anchors = np.asarray(axes.transData.transform(xy))
     radius = (marker_pt / 2 + CLEAR_PT) * pixels
@@ -67,9 +69,10 @@ def add_legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str], 
     Returns:
         The inches it is high.
     """
-    texts = [printable(name) for name in names]
     axes = figure.axes[0]
-    widest_in = max(text_size(axes, text)[0] for text in texts) / figure.dpi + 0.32
+    room = (figure.get_figwidth() - KEY_IN) * figure.dpi
+    texts = [_fitting(axes, drawable(name), room) for name in names]
+    widest_in = max(text_size(axes, text)[0] for text in texts) / figure.dpi + KEY_IN
     columns = max(1, min(len(texts), int(figure.get_figwidth() / widest_in)))
     legend = figure.legend(
         list(handles), ["x"] * len(texts), loc="lower left",
@@ -88,6 +91,12 @@ def text_size(axes: Axes, text: str) -> tuple[float, float]:
     extent = probe.get_window_extent()
     probe.remove()
     return extent.width, extent.height
+
+
+def _fitting(axes: Axes, text: str, width: float) -> str:
+    """The text, its middle left out as far as it is wider than so many pixels."""
+    wide = text_size(axes, text)[0]
+    return text if wide <= width else shortened(text, max(3, int(len(text) * width / wide)))
 
 
 def _free_area(axes: Axes, margin: float) -> FloatArray:

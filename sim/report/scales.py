@@ -19,6 +19,12 @@ FloatArray = npt.NDArray[np.float64]
 
 LOG_FROM: Final = 10.0
 """The ratio of the largest to the smallest positive value from which an axis is logarithmic."""
+SIGNED_DECADES: Final = 6
+"""Most orders of magnitude on either side of a signed axis; smaller changes lie near zero."""
+NEAR_ZERO: Final = 0.5
+"""Of a signed axis: decades that the linear part on each side of zero is as wide as."""
+TIME_UNITS: Final = ((345_600.0, 86_400.0, "days"), (10_800.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
+"""Of an axis of time: from which span on, seconds in one, name."""
 BREAK: Final = 0.14
 """Part of the axis between zero and where the logarithmic part begins."""
 MOST_TICKS: Final = 10
@@ -31,14 +37,15 @@ class Scale:
     """An axis: its kind, limits and labelled ticks.
 
     Attributes:
-        kind: "broken" is logarithmic with zero set apart, left of a break.
+        kind: "broken" is logarithmic with zero set apart, left of a break; "signed" is logarithmic in both directions
+            from zero, and linear between the two values nearest to it.
         low, high: the limits.
         ticks: the labelled values.
         minor: marks without numbers.
-        start: of a broken axis, the value at which its logarithmic part begins.
+        start: of a broken or signed axis, the value at which its logarithmic part begins.
     """
 
-    kind: Literal["linear", "log", "broken"]
+    kind: Literal["linear", "log", "broken", "signed"]
     low: float
     high: float
     ticks: tuple[float, ...]
@@ -67,6 +74,34 @@ def choose(values: FloatArray, *, most: float = inf) -> Scale:
     high = largest * 10 ** (MARGIN / (1 - 2 * MARGIN) * log10(largest / start))
     ticks, minor = _decades(start, high, most)
     return Scale("broken", -start / 3, high, (0.0, *ticks), minor, start)
+
+
+def choose_signed(values: FloatArray, *, ticks: int = 4, room: float = 0.0) -> Scale:
+    """The scale for changes, with zero in the middle: logarithmic both ways where they differ in size.
+
+    Args:
+        values: what will be drawn; NaN is ignored.
+        ticks: labels on either side of zero, at most.
+        room: part of the axis to leave free at each end, besides what always is.
+    """
+    size = np.abs(values[np.isfinite(values)])
+    size = size[size > 0]
+    if not size.size or size.max() < LOG_FROM * size.min():
+        most = 1.1 * float(size.max()) if size.size else 1.0
+        nice = MaxNLocator(nbins=2 * ticks, steps=[1, 2, 5, 10]).tick_values(-most, most)
+        high = most / (1 - 2 * room)
+        return Scale("linear", -high, high, tuple(t for t in map(float, nice) if abs(t) <= most))
+    most = 1.5 * float(size.max())
+    last = floor(log10(most))
+    first = max(floor(log10(size.min())), last - SIGNED_DECADES)
+    marks = [float(f"1e{k}") for k in range(first, last + 1)][:: ceil((last - first + 1) / ticks)]
+    high = most * 10 ** (2 * room / (1 - 2 * room) * (NEAR_ZERO + log10(most / marks[0])))
+    return Scale("signed", -high, high, (*(-t for t in marks[::-1]), 0.0, *marks), start=marks[0])
+
+
+def time_unit(span_s: float) -> tuple[float, str]:
+    """Seconds in the unit that suits an axis over so many seconds, and its name."""
+    return next((unit_s, name) for least, unit_s, name in TIME_UNITS if span_s >= least)
 
 
 def _linear(values: FloatArray, most: float) -> Scale:
@@ -99,16 +134,23 @@ def apply(axes: Axes, which: Literal["x", "y"], scale: Scale, *, most: float = i
         set_scale("linear")
     elif scale.kind == "log":
         set_scale("log")
+    elif scale.kind == "signed":
+        set_scale("symlog", linthresh=scale.start, linscale=0.9 * NEAR_ZERO)
     else:
         decades = log10(scale.high / scale.start)
         set_scale("symlog", linthresh=scale.start, linscale=0.9 * BREAK / (1 - BREAK) * decades)
         _mark_break(axes, which, scale)
     axis.set_major_locator(FixedLocator(scale.ticks))
     axis.set_minor_locator(FixedLocator(scale.minor))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(_tick))
     axis.set_minor_formatter(NullFormatter())
     (axes.set_xlim if which == "x" else axes.set_ylim)(scale.low, scale.high)
     axes.spines["bottom" if which == "x" else "left"].set_bounds(scale.low, min(scale.high, most))
+
+
+def _tick(value: float, _: int) -> str:
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 def _mark_break(axes: Axes, which: Literal["x", "y"], scale: Scale) -> None:

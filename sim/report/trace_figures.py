@@ -18,7 +18,7 @@ from matplotlib.ticker import PercentFormatter
 
 from sim.report import scales
 from sim.report.figures import save_figure
-from sim.report.metrics import printable
+from sim.report.glyphs import drawable
 from sim.report.palette import COLORS, DASHES
 from sim.report.style import FAINT, house_style
 from sim.report.trace_table import shortened
@@ -35,7 +35,6 @@ NAME_LENGTH: Final = 18
 _FEWEST_ROWS: Final = 4
 _SIZE_IN: Final = (4.4, 3.0)
 _PAGE_IN: Final = (7.0, 7.6)
-_TIME_UNITS: Final = ((345_600.0, 86_400.0, "days"), (10_800.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
 
 
 def trace_figures(statistics: TraceStatistics, folder: Path, title: str = "") -> list[Path]:
@@ -66,7 +65,7 @@ def overview(statistics: TraceStatistics, title: str = "") -> Figure:
     with house_style():
         page = _canvas(_PAGE_IN)
         if title:
-            page.suptitle(printable(title), fontsize=9.0, x=0.01, ha="left")
+            page.suptitle(drawable(title), fontsize=9.0, x=0.01, ha="left")
         parts: Any = page.subfigures(len(PANELS) // 2, 2)
         for part, draw in zip(parts.flat, PANELS.values(), strict=True):
             draw(part, statistics)
@@ -145,7 +144,7 @@ def _memory(panel: Panel, statistics: TraceStatistics) -> None:
 def _over_time(panel: Panel, statistics: TraceStatistics) -> None:
     above, below = panel.subplots(2, 1, sharex=True)
     timeline = statistics.timeline
-    unit_s, unit = next((u, name) for least, u, name in _TIME_UNITS if statistics.horizon_s >= least)
+    unit_s, unit = scales.time_unit(statistics.horizon_s)
     above.set_ylabel("calls a second")
     below.set_ylabel("calls running")
     below.set_xlabel(f"time ({unit})")
@@ -205,5 +204,5 @@ def _say_nothing(axes: Axes, why: str = "no calls") -> None:
 
 
 def _short(name: str) -> str:
-    text = printable(name) or "(none)"
+    text = drawable(name) or "(none)"
     return text if len(text) <= NAME_LENGTH else f"{text[: NAME_LENGTH - 1]}…"

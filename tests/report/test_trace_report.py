@@ -14,7 +14,7 @@ from sim.workload import Trace
 from sim.workload.sampling import RandomSample
 from sim.workload.statistics import trace_statistics
 
-HOSTILE = "</g><script>alert(1)</script>$x^2$\n\x1b[31m[red]"
+HOSTILE = "</g><script>alert(1)</script>$x^2$\n\x1b[31m[red]函"
 
 
 def trace_of(calls: int = 200, functions: int = 10, about: dict[str, object] | None = None, name: str = "f") -> Trace:
