@@ -53,7 +53,11 @@ def _frontier_words(leaves_out: Sequence[str]) -> str:
         "the dashed line is the clairvoyant frontier: the least waste at every rate if the future were known, keeping"
         " instances but not prewarming them"
     )
-    return f"{said}; it is an approximation, knowing nothing of this: {listed(leaves_out)}" if leaves_out else said
+    return (
+        f"{said}; an approximation here, as it takes no account of this: {', '.join(leaves_out)}"
+        if leaves_out
+        else said
+    )
 
 
 def _pareto(variant: VariantOutcome, width_in: float) -> Drawn | None:

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -240,7 +241,7 @@ def test_time_by_part_is_what_counting_gives() -> None:
     end_s[:5], begin_s[5:8], weight = np.inf, np.nan, rng.uniform(0, 2, 200)
     expected = [
         np.nansum(weight * np.clip(np.minimum(end_s, high) - np.maximum(begin_s, low), 0, None))
-        for low, high in zip(edges_s[:-1], edges_s[1:], strict=True)
+        for low, high in pairwise(edges_s)
     ]
     np.testing.assert_allclose(time_by_part(edges_s, begin_s, end_s, weight), expected, rtol=1e-9)
 

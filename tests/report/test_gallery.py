@@ -10,8 +10,8 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from drawn_outcomes import HOSTILE, POLICIES, outcome, trace_of
+from matplotlib.figure import Figure
 
 import sim
 from sim.report.figures import pareto, save_figure

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_outcomes import POLICIES, outcome, trace_of
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
-from drawn_outcomes import POLICIES, outcome, trace_of
 
 import sim
 from sim.report import cold_by_group, cold_shares, function_differences, latency_tail, over_time, start_phases
