@@ -25,6 +25,8 @@ from sim.experiment.run_folder import CONFIG, MANIFEST, claimed, load_run
 from sim.jobs import Job, publish, short, show
 from sim.results.outcome import merged
 
+SEARCH: Final = ("tune.db", "trials.csv", "trials.parquet")
+"""What a search leaves beside the comparison that it ends in."""
 FAIL_FAST: Final = "--fail-fast"
 
 
@@ -44,7 +46,8 @@ def run(words: Sequence[str]) -> None:
     def job(composed: DictConfig) -> None:
         place = HydraConfig.get()
         folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
-        again = [*(part for package in packages for part in ("--trust", package)), *options, *place.overrides.task]
+        alone = [word for word in options if word not in ("-m", "--multirun")]  # of a sweep, this one job
+        again = [*(part for package in packages for part in ("--trust", package)), *alone, *place.overrides.task]
         try:
             with claimed(folder, may_rename=by_time) as mine, _going_on(mine, again):
                 _job(composed, mine, trust).do()
@@ -86,6 +89,8 @@ def report(words: Sequence[str]) -> None:
         if len(folders) > 1:
             raise ConfigError("report of several runs needs a folder of its own: --out FOLDER")
         out = folders[0]
+    elif len(folders) > 1 and (out / INDEX).exists():
+        raise ConfigError(f"--out: {out} holds a run of its own; name another folder")
     outcome = merged({str(folder): load_run(folder) for folder in folders})
     out.mkdir(parents=True, exist_ok=True)
     publish(outcome, out)
@@ -115,7 +120,7 @@ def rerun(words: Sequence[str]) -> None:
     packages, rest = take_trust(words)
     if len(rest) != 1:
         raise ConfigError("rerun needs the folder of one run")
-    before, started = Path(rest[0]), datetime.now(UTC)
+    before, started = Path(rest[0]).resolve(), datetime.now(UTC)
     if not (before / MANIFEST).exists():
         raise ConfigError(f"{before} does not hold a finished run: there is no {MANIFEST}")
     text = (before / CONFIG).read_text("utf-8")
@@ -136,11 +141,13 @@ def rerun(words: Sequence[str]) -> None:
 
 def _differing(one: Path, other: Path) -> Iterator[str]:
     """Files that only one has, or that hold different bytes."""
-    names = {str(p.relative_to(folder)) for folder in (one, other) for p in folder.rglob("*") if p.is_file()}
-    for name in names - {MANIFEST}:
+    keys = read_index(other).keys if (other / INDEX).exists() else set()
+    names = {p.relative_to(folder) for folder in (one, other) for p in folder.rglob("*") if p.is_file()}
+    stale = {name for name in names if name.parts[0] == CELLS and name.stem.partition("-")[0] not in keys}
+    for name in names - stale - {Path(MANIFEST), *map(Path, SEARCH)}:
         files = [folder / name for folder in (one, other)]
         if not all(file.is_file() for file in files) or files[0].read_bytes() != files[1].read_bytes():
-            yield name
+            yield str(name)
 
 
 def _what_else(one: Path, other: Path) -> str:

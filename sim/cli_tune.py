@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +19,9 @@ from sim import config
 from sim.config import Run
 from sim.core.build import Trust, build
 from sim.core.errors import ConfigError
+from sim.experiment.cells import trace_key
 from sim.experiment.experiment import Experiment, run_experiment
+from sim.experiment.fingerprint import own_sources
 from sim.experiment.index import CELLS
 from sim.experiment.run_folder import MANIFEST, claimed, write_table
 from sim.experiment.runner import Runner
@@ -42,6 +45,10 @@ USAGE: Final = """keepwarm tune: search the parameters of a policy
       --config-dir FOLDER, --trust PACKAGE: as for keepwarm run"""
 
 
+CONTEXT: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "seed", "replications",
+                  "warm_up_s", "horizon_s")  # fmt: skip
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong as all other commands do."""
 
@@ -62,16 +69,23 @@ def tune(words: Sequence[str]) -> None:
     if run.study is not None or len(run.policies) != 1 or len(run.variants) != 1:
         raise ConfigError("tune: choose one policy, e.g. policy='[fixed_10m]', and vary nothing")
     parameters = [_parameter(word) for word in given.parameter]
-    search = Search(given.out, parameters, given.metrics.split(","), run.setting.seed)
+    context = json.dumps([own_sources(), trace_key(run.load_trace()), {k: values[k] for k in CONTEXT}], sort_keys=True)
+    search = Search(given.out, parameters, given.metrics.split(","), run.setting.seed, context)
     [(name, node)] = values["policies"].items()
     for parameter in parameters:
         if parameter.name not in node:
             raise ConfigError(f"{parameter.name}: {name} has no such parameter; it has {', '.join(list(node)[1:])}")
     if (given.out / STORAGE).exists():  # a search that has ended may go on
+        search.check()
         (given.out / MANIFEST).unlink(missing_ok=True)
     with claimed(given.out) as folder:
         (folder / CELLS).mkdir(exist_ok=True)
-        _search(search, given.trials, run, name, node, trust, folder, console)
+        try:
+            _search(search, given.trials, run, name, node, trust, folder, console)
+        except KeyboardInterrupt:
+            said = f"what was tried is kept in {given.out}; go on with the same words"
+            Console(stderr=True).print(said, markup=False, highlight=False, soft_wrap=True)
+            raise
         table = search.trials()
         write_table(folder, "trials", table)
         front = [dict(row) for row in table[table["on_front"]][[p.name for p in parameters]].to_dict("records")]
@@ -99,7 +113,7 @@ def _search(
                 return [None] * len(batch)
             experiment = Experiment([variant], policies, run.replications)
             frame = run_experiment(experiment, runner).index.outcome().frame.set_index("policy")
-            wanted = frame.reindex([_label(name, each) for each in batch])[list(search.metrics)]
+            wanted = frame.reindex([_label(name, each) for each in batch]).reindex(columns=list(search.metrics))
             return [list(row) if row.notna().all() else None for _, row in wanted.iterrows()]
 
         search.run(trials, tried)

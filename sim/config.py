@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]  # what OmegaConf reads files with, and lets through
 
+from sim.core import checks
 from sim.core.build import TARGET, Trust, build, check_arguments, check_type
 from sim.core.errors import ConfigError
 from sim.engine.simulate import ENGINES, require_price
@@ -332,6 +333,11 @@ def build_run(
     made = [_variant(label, values, trust) for label, values in variations(config, vary, _preset_of_group)]
     for policy in policies.values():
         require_price(policy, made[0].setting.price)
+    if config["cell_limit_s"] is not None:
+        checks.number("cell_limit_s", config["cell_limit_s"], above=0)
+    for folder in config["reuse"]:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"reuse: there is no folder {folder}")
     node = config.get("study")
     study = build(node, "study", Study, trust) if node is not None else None  # type: ignore[type-abstract]
     if study is not None and len(made) > 1:

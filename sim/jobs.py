@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.config import Run
+from sim.core.errors import ConfigError
 from sim.experiment.experiment import SHARED, Ran, run_experiment
 from sim.experiment.index import CELLS, INDEX, Index, write_index
 from sim.experiment.manifest import manifest
@@ -54,10 +55,13 @@ class Job:
 
     def do(self) -> None:
         """One comparison or study: read, simulate, write, show."""
-        if self.run.study is None:
-            self._compare()
-        else:
-            self._study(self.run.study)
+        try:
+            if self.run.study is None:
+                self._compare()
+            else:
+                self._study(self.run.study)
+        except OSError as error:
+            raise ConfigError(f"{short(self.folder)}: {error}") from error
 
     def _compare(self) -> None:
         cells = self.folder / CELLS
@@ -72,7 +76,8 @@ class Job:
                 rmtree(self.folder / "functions", ignore_errors=True)
                 for name in (CONFIG, INDEX):
                     (self.folder / name).unlink(missing_ok=True)
-        write_index(ran.index, self.folder)
+        if cells.exists():
+            write_index(ran.index, self.folder)
         if ran.index.failures:
             raise CellsFailedError("\n".join(ran.index.failures))
         facts = self._manifest({**_traces(ran), "not_reusable": list(ran.unsure)}, ran.replications)

@@ -7,6 +7,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -75,7 +76,7 @@ def trace_key(trace: Trace) -> str:
 
 
 def cell_key(
-    sources: str, trace: str, policy: KeepAlive, setting: Setting, replication: int
+    sources: str, trace: str, policy: KeepAlive, setting: Setting, replication: int, label: str = ""
 ) -> tuple[str, tuple[str, ...]]:
     """The key of a cell, and why a result of the same key may be another's: of all that a result depends on.
 
@@ -85,9 +86,10 @@ def cell_key(
         policy: what is run,
         setting: on what,
         replication: and which.
+        label: of the policy: it tells apart what nothing else can.
     """
     told = fingerprint((policy, setting))
-    whole = json.dumps([VERSION, sources, trace, told.digest, replication])
+    whole = json.dumps([VERSION, sources, trace, told.digest, replication, label if told.unsure else ""])
     return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest(), told.unsure
 
 
@@ -135,7 +137,7 @@ def _simulated(cell: Cell, limit_s: float | None, may_die: bool) -> Digest:
     try:
         with time_limit(limit_s, may_die=may_die):
             result = simulate(
-                cell.source.draw(cell.replication), cell.policy, setting.platform, price=setting.price,
+                cell.source.draw(cell.replication), deepcopy(cell.policy), setting.platform, price=setting.price,
                 provider=setting.provider, engine=setting.engine, seed=setting.seed, replication=cell.replication,
                 warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s,
             )  # fmt: skip
@@ -168,12 +170,10 @@ def finished(cells: Iterable[Cell], folder: Path, others: Sequence[Path] = ()) -
 
 def _bring(path: Path, folder: Path) -> Path:
     """Another run's digest as this run's own: one file of two names where that can be."""
-    here = folder / path.name
+    here, fresh = folder / path.name, folder / f".{path.name}.{os.getpid()}.partial"
     try:
-        os.link(path, here)
-    except FileExistsError:
-        pass
+        os.link(path, fresh)
+        os.replace(fresh, here)  # noqa: PTH105 - what is there may be damaged
     except OSError:  # another file system
-        content = path.read_bytes()
-        write_whole(here, content)
+        write_whole(here, path.read_bytes())
     return here

@@ -11,10 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from pathlib import Path
 from typing import Final
 
 import joblib
+from joblib.externals import cloudpickle
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from sim.core.errors import ConfigError
@@ -78,9 +80,11 @@ class Local(Executor):
         if self.in_process:
             yield from (run_cell(cell, folder, limit_s) for cell in cells)
             return
+        sendable, others = _sendable(cells)
+        yield from others
         work = joblib.delayed(partial(_work_for, os.getpid(), folder=folder, limit_s=limit_s))
         pool = joblib.Parallel(self._jobs, backend="loky", batch_size=1, return_as="generator_unordered")
-        ended = pool(work(cell) for cell in cells)
+        ended = pool(work(cell) for cell in sendable)
         try:
             for done in ended:  # noqa: UP028 - "yield from" would close it before `finally`
                 yield done
@@ -90,6 +94,19 @@ class Local(Executor):
             with warnings.catch_warnings():  # that work under way is given up is what is wanted
                 warnings.filterwarnings("ignore", ".*still being processed", UserWarning)
                 ended.close()
+
+
+def _sendable(cells: Sequence[Cell]) -> tuple[list[Cell], list[Done]]:
+    """The cells that can be sent to another process, and how those end that cannot."""
+    fine, ended = [], []
+    for cell in cells:
+        try:
+            cloudpickle.dumps((cell.policy, cell.setting))
+        except Exception as error:  # noqa: BLE001 - whatever an object of the user's raises
+            ended.append(Done(cell.key, nan, nan, 0.0, f"cannot be sent to another process (executor.jobs=1): {error}"))
+        else:
+            fine.append(cell)
+    return fine, ended
 
 
 def require_jobs(jobs: object) -> None:
@@ -106,6 +123,8 @@ def _work_for(owner: int, cell: Cell, folder: Path, limit_s: float | None) -> Do
 
 
 def _die_with(owner: int) -> None:
+    if os.getpid() == owner:  # no process of its own, but a thread
+        return
     while os.getppid() == owner:
         time.sleep(0.5)
     os._exit(1)

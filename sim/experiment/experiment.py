@@ -6,6 +6,7 @@ from index and digests, right after a run and years later.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +83,8 @@ class Experiment:
         require_instance("policies", self.policies, Mapping)
         if not self.policies:
             raise ConfigError("there is no policy to compare")
+        if "" in self.policies:
+            raise ConfigError("every policy needs a label that is not empty")
         if not self.variants:
             raise ConfigError("there is no variant to run")
         for label, policy in self.policies.items():
@@ -237,9 +240,14 @@ def with_baseline(policies: Mapping[str, KeepAlive]) -> dict[str, KeepAlive]:
 
 
 def _cell(ready: Ready, label: str, policy: KeepAlive, replication: int, sources: str) -> Cell:
-    key, unsure = cell_key(sources, ready.trace_key, policy, ready.variant.setting, replication)
+    key, unsure = cell_key(sources, ready.trace_key, policy, ready.variant.setting, replication, label)
     name, setting = _named(label, ready.variant.label, replication), ready.variant.setting
     return Cell(key, name, policy, setting, ready.source, replication, unsure)
+
+
+def _shown(policy: KeepAlive) -> str:
+    """A policy and its parameters; where in memory it lies is nobody's concern, and never the same twice."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(policy))
 
 
 def _named(label: str, variant: str, replication: int) -> str:
@@ -251,16 +259,16 @@ def _named(label: str, variant: str, replication: int) -> str:
 def _index(
     experiment: Experiment, ready: Sequence[Ready], cells: Mapping[tuple[int, str, int], Cell], runner: Runner
 ) -> Index:
-    policies = [{"label": label, "value": repr(policy), "needs_future": policy.needs_future}
+    policies = [{"label": label, "value": _shown(policy), "needs_future": policy.needs_future}
                 for label, policy in experiment.policies.items()]  # fmt: skip
-
-    def keys(variant: int, label: str) -> list[str]:
-        return [cell.key for (i, name, _), cell in sorted(cells.items()) if (i, name) == (variant, label)]
+    by_policy: dict[tuple[int, str], list[str]] = {}
+    for (i, name, _), cell in cells.items():  # in order of replications
+        by_policy.setdefault((i, name), []).append(cell.key)
 
     variants = [
         IndexedVariant(
-            each.variant.label, each.facts, each.functions, {label: keys(i, label) for label in experiment.policies},
-            keys(i, ""),
+            each.variant.label, each.facts, each.functions,
+            {label: by_policy[i, label] for label in experiment.policies}, by_policy[i, ""],
         )
         for i, each in enumerate(ready)
     ]  # fmt: skip

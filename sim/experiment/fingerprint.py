@@ -25,6 +25,9 @@ import pandas as pd
 PACKAGES: Final = ("numpy", "pandas", "scipy", "simpy")
 """Whose versions can change a result."""
 OWN: Final = "sim"
+_SIMPLE: Final = (bool, int, float, str, bytes, dict, list, tuple, set, frozenset)
+_HEAP_TYPE: Final = 1 << 9
+"""CPython's flag of classes written in Python: an object of these without a state has none."""
 
 
 class Digester(Protocol):
@@ -55,7 +58,7 @@ def fingerprint(value: Any) -> Fingerprint:
         reader.read(value)
     except RecursionError:
         reader.unsure["an object that contains itself"] = None
-    for module in sorted(reader.modules):
+    for module in sorted(_with_helpers(reader.modules)):
         source = _source(module)
         if source is None:
             reader.unsure[f"the source of {module} cannot be read"] = None
@@ -73,6 +76,24 @@ def own_sources() -> str:
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": list(sys.version_info[:3])}
     told.update(json.dumps(versions, sort_keys=True).encode())
     return told.hexdigest()
+
+
+def _with_helpers(modules: set[str]) -> set[str]:
+    """The modules, and those that they use, as far as these were not installed: what a user's package is made of."""
+    found, pending = set(modules), list(modules)
+    while pending:
+        module = sys.modules.get(pending.pop())
+        for item in list(vars(module).values()) if module is not None else ():
+            name = item.__name__ if isinstance(item, types.ModuleType) else getattr(item, "__module__", None)
+            if isinstance(name, str) and name not in found and _foreign([name]) and not _is_installed(name):
+                found.add(name)
+                pending.append(name)
+    return found
+
+
+def _is_installed(module: str) -> bool:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is None or bool({"site-packages", "dist-packages"} & set(Path(file).parts))
 
 
 def _source(module: str) -> bytes | None:
@@ -94,6 +115,8 @@ class _Reader:
     def read(self, value: Any) -> None:
         """One value, with all that it holds."""
         value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, _SIMPLE) and type(value) not in _SIMPLE and not isinstance(value, Enum):
+            self._class(type(value))  # what a subclass does is in its source
         if value is None or isinstance(value, bool | str | bytes):
             self._say(type(value).__name__, value)
         elif isinstance(value, int | float):  # 600 and 600.0 are the same window
@@ -170,14 +193,30 @@ class _Reader:
             self._say("partial", 0)
             self._all((value.func, value.args, value.keywords))
             return
-        self._class(type(value))
-        if is_dataclass(value):
-            self._all(part for f in fields(value) for part in (f.name, getattr(value, f.name)))
+        if isinstance(value, types.MethodType):
+            self._say("method", 0)
+            self._all((value.__self__, value.__func__))
             return
-        state = value.__getstate__()
-        if state is None and type(value).__module__ not in ("builtins", *self.modules):
+        self._class(type(value))
+        if isinstance(value, range | slice | complex | bytearray):
+            self._say("value", value)
+            return
+        state = _state(value)
+        if state is None:
             self.unsure[f"what an object of {type(value).__qualname__} holds cannot be read"] = None
         self.read(state)
+
+
+def _state(value: Any) -> Any:
+    """What an object holds: the fields of a dataclass and whatever else was set on it; None if that cannot be read."""
+    cls: Any = type(value)
+    if not is_dataclass(value):
+        state = value.__getstate__()
+        return {} if state is None and cls.__flags__ & _HEAP_TYPE else state
+    held = {f.name: getattr(value, f.name) for f in fields(value)}
+    computed = {name for base in cls.__mro__ for name, item in vars(base).items()
+                if isinstance(item, functools.cached_property)}  # fmt: skip
+    return held | {name: item for name, item in getattr(value, "__dict__", {}).items() if name not in computed}
 
 
 def _modules(cls: type) -> set[str]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,11 @@ class Index:
     failures: Sequence[str] = ()
     _summaries: dict[str, pd.Series] = field(default_factory=dict)
 
+    @property
+    def keys(self) -> set[str]:
+        """Of all cells that belong to it."""
+        return {key for v in self.variants for some in (*v.cells.values(), v.baseline) for key in some}
+
     def outcome(self, **besides: Any) -> Outcome:
         """The comparison, computed; `besides` are further attributes of the outcome.
 
@@ -93,7 +99,7 @@ class Index:
         """
         missing: list[str] = []
         variants = [self._variant(variant, missing) for variant in self.variants]
-        return Outcome(variants, failures=[*self.failures, *(missing if not self.failures else [])], **besides)
+        return Outcome(variants, failures=[*self.failures, *missing], **besides)
 
     def metric(self, variant: int, metric: str) -> pd.DataFrame:
         """A metric's values so far: a column a policy that has any, a row a replication that they all have."""
@@ -155,6 +161,17 @@ class Index:
             variant.label, frame, differences, notes, variant.functions, digests, frontier, told["leaves_out"]
         )
 
+    def _missing(self, variant: IndexedVariant, kept: Sequence[str], n: int) -> list[str]:
+        """What the comparison of a variant lacks, in sentences."""
+        said = [] if self.failures else [
+            f"{_named(p['label'], variant.label)}: has not been run" for p in self.policies if p["label"] not in kept
+        ]  # fmt: skip
+        wanted = max((len(keys) for keys in variant.cells.values()), default=0)
+        if kept and n < wanted:
+            where = f"{variant.label}: " if variant.label else ""
+            said.append(f"{where}only the first {n} of {wanted} replications are used, those that every policy has")
+        return said
+
     def _frame(
         self, kept: Sequence[str], summaries: Mapping[str, pd.DataFrame], estimates: Estimates | None
     ) -> pd.DataFrame:
@@ -211,7 +228,11 @@ def _app_sums(digests: Sequence[Digest], variant: IndexedVariant) -> AppSums:
                 "user_usd": f["user_cost_usd"],
             }
         ).astype(np.float64)
-    apps = (total / len(digests)).groupby([variant.functions["owner"], variant.functions["app"]], sort=False).sum()
+    total /= len(digests)
+    wasted_gb_s = np.mean([each.summary["wasted_gb_s"] for each in digests])
+    if not np.isclose(total["wasted_gb_s"].sum(), wasted_gb_s, rtol=1e-6):  # generic cells are nobody's
+        total[["wasted_gb_s", "held_gb_s"]] = np.nan
+    apps = total.groupby([variant.functions["owner"], variant.functions["app"]], sort=False).sum(min_count=1)
     columns = {name: apps[name].to_numpy(np.float64) for name in names}
     return AppSums(**columns, provider_usd_per_gb_s=variant.facts["provider_usd_per_gb_s"])
 
@@ -262,14 +283,20 @@ def read_index(folder: Path) -> Index:
             IndexedVariant(v["label"], v["facts"], tables[v["functions"]], v["cells"], v["baseline"])
             for v in whole["variants"]
         ]
-        keys = {key for v in variants for some in (*v.cells.values(), v.baseline) for key in some}
-        found = {key: find_digest(folder / CELLS, key) for key in sorted(keys)}
+        found = {key: find_digest(folder / CELLS, key) for key in _checked_keys(variants)}
         digests = {key: digest for key, digest in found.items() if digest is not None}
-        return Index(whole["intervals"], whole["policies"], variants, digests, whole["failures"])
+        return Index(whole["intervals"], whole["policies"], variants, digests, tuple(map(str, whole["failures"])))
     except FileNotFoundError as error:
         raise ConfigError(f"{folder} is not the folder of a comparison: {error.filename} is not there") from None
-    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, pa.ArrowException) as error:
         raise ConfigError(f"{path} is damaged: {error!r}") from None
+
+
+def _checked_keys(variants: Sequence[IndexedVariant]) -> list[str]:
+    keys = sorted({key for v in variants for some in (*v.cells.values(), v.baseline) for key in some})
+    if not variants or not all(re.fullmatch("[0-9a-f]{32}", key) for key in keys):
+        raise ValueError("no variants, or a key that is none")
+    return keys
 
 
 def _tables(whole: Mapping[str, Any]) -> Iterator[str]:

@@ -22,7 +22,7 @@ class Replications:
 
     Attributes:
         min: at least so many; no fewer than 2 where a target is set, 5 or more are wise.
-        max: at most so many; by default no more than `min`.
+        max: at most so many; by default `min`.
         target_rel_halfwidth: enough when, for every policy, the half-width of the metric's 95 % interval is at most
             this share of its mean; None: `min` it is. An interval that made itself stop is a little too narrow; the
             fewer replications, the more so (Law, Simulation Modeling and Analysis, section 9.4.1).
@@ -47,6 +47,8 @@ class Replications:
                 raise ConfigError("replications.max is more than min, but without target_rel_halfwidth it says nothing")
             return
         checks.number("replications.target_rel_halfwidth", self.target_rel_halfwidth, low=0)
+        if self.max is None:
+            raise ConfigError("replications.max must be given where an interval is to be narrow enough")
         if self.min < 2:
             raise ConfigError("replications.min must be 2 or more where an interval is to be narrow enough")
 

@@ -106,9 +106,12 @@ def load_run(folder: Path | str) -> Outcome:
     """
     place = Path(folder)
     config, manifest = place / CONFIG, place / MANIFEST
-    return read_index(place).outcome(
-        config_yaml=config.read_text("utf-8") if config.exists() else "", manifest=_json(manifest)
-    )
+    index = read_index(place)
+    try:
+        text = config.read_text("utf-8") if config.exists() else ""
+        return index.outcome(config_yaml=text, manifest=_json(manifest))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{place} is damaged: {error!r}") from None
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -116,5 +119,5 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads(path.read_text("utf-8")))
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         raise ConfigError(f"{path} is damaged") from None

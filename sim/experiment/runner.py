@@ -121,12 +121,14 @@ class Runner:
                 raise failed
 
     def _try_suspects(self, left: dict[str, Cell]) -> None:
-        """A worker died. What nobody ended may have killed it: each of these once more, alone."""
-        for key, cell in list(left.items()):
-            mark = self.folder / f"{key}{RUNNING}"
-            if not mark.exists():
-                continue
-            mark.unlink()
+        """A worker died. What nobody ended may have killed it: each of these once more, alone.
+
+        They are the cells with a mark; if there is none, the worker died before it could make one, and it may be any.
+        """
+        marked = [key for key in left if (self.folder / f"{key}{RUNNING}").exists()]
+        for key in marked or list(left):
+            cell, mark = left[key], self.folder / f"{key}{RUNNING}"
+            mark.unlink(missing_ok=True)
             try:
                 self._take(self.executor.run([cell], self.folder, self.limit_s), left)
             except WorkerDiedError:

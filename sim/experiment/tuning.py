@@ -51,7 +51,11 @@ class Parameter:
             return trial.suggest_categorical(self.name, list(self.choices))
         if self.whole:
             return trial.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
-        return trial.suggest_float(self.name, self.low, self.high, log=self.log)
+        return self.rounded(trial.suggest_float(self.name, self.low, self.high, log=self.log))
+
+    def rounded(self, value: Any) -> Any:
+        """What is really tried of a proposal: six digits, as labels show."""
+        return float(f"{value:.6g}") if isinstance(value, float) and not self.choices else value
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,14 @@ class Search:
         parameters: what is varied.
         metrics: what is to be small, of the metrics with intervals.
         seed: of the proposals.
+        context: all else that a trial's result depends on.
     """
 
     folder: Path
     parameters: Sequence[Parameter]
     metrics: Sequence[str]
     seed: int = 0
+    context: str = ""
 
     def __post_init__(self) -> None:
         for metric in self.metrics:
@@ -103,13 +109,21 @@ class Search:
                 else:
                     study.tell(trial, list(values))
 
+    def check(self) -> None:
+        """Refuse to go on with another search."""
+        self._study(_optuna())
+
     def trials(self) -> pd.DataFrame:
         """A row a trial that gave something: its parameters, its metrics, and whether it is on the front."""
         optuna = _optuna()
         study = self._study(optuna)
         front = {trial.number for trial in study.best_trials}
         rows = [
-            {**trial.params, **dict(zip(self.metrics, trial.values, strict=True)), "on_front": trial.number in front}
+            {
+                **{p.name: p.rounded(trial.params[p.name]) for p in self.parameters},
+                **dict(zip(self.metrics, trial.values, strict=True)),
+                "on_front": trial.number in front,
+            }
             for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
         ]
         names = [*(p.name for p in self.parameters), *self.metrics, "on_front"]
@@ -127,9 +141,16 @@ class Search:
         study = optuna.create_study(
             storage=storage, study_name=STUDY, directions=["minimize"] * len(self.metrics), load_if_exists=True
         )
-        asked = {"parameters": [repr(parameter) for parameter in self.parameters], "metrics": list(self.metrics)}
-        if study.user_attrs.setdefault("asked", asked) != asked:
-            raise ConfigError(f"{self.folder} holds a search over other parameters or metrics: name another folder")
+        asked: dict[str, Any] = {
+            "parameters": [repr(parameter) for parameter in self.parameters],
+            "metrics": list(self.metrics),
+        }
+        asked["context"] = self.context
+        before = study.user_attrs.get("asked", asked)
+        if before != asked:
+            what = next(key for key in asked if before.get(key) != asked[key])
+            of = "of something else, or by another version" if what == "context" else f"with other {what}"
+            raise ConfigError(f"{self.folder} holds a search {of}: name another folder")
         study.set_user_attr("asked", asked)
         return study
 

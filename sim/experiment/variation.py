@@ -40,9 +40,12 @@ def variations(
     if size > MOST:
         raise ConfigError(f"vary: {size:,} variants are too many; the most is {MOST:,}")
     for chosen in product(*axes.values()):
-        varied = deepcopy(dict(config))
-        for key, value in zip(axes, chosen, strict=True):
-            _put(varied, key, preset(key, value) if key in GROUPS else value)
+        varied, values = deepcopy(dict(config)), dict(zip(axes, chosen, strict=True))
+        for key in sorted(axes, key=lambda key: key not in GROUPS):  # presets before what is changed in them
+            _put(varied, key, preset(key, values[key]) if key in GROUPS else values[key])
+        follows = varied["workload"].get("seed") == config["seed"] if "workload.seed" not in axes else False
+        if "seed" in axes and follows:  # as our presets say: seed: ${seed}
+            varied["workload"]["seed"] = values["seed"]
         yield ", ".join(f"{key}={value}" for key, value in zip(axes, chosen, strict=True)), varied
 
 

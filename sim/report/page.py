@@ -24,7 +24,7 @@ from sim.results.outcome import Outcome, VariantOutcome
 PARTS: Final = files("sim.report") / "html"
 AGAIN: Final = (
     "The same version, configuration and seed give the same files to the byte, but for manifest.json beside this page,"
-    " which also holds when and where it ran."
+    " which also holds the commit, when and where it ran."
 )
 MOST_SENTENCES: Final = 6
 """Policies whose differences are said in words at once; the others' are folded away."""
@@ -226,7 +226,8 @@ def _picture(anchor: str, picture: Picture) -> dict[str, Any]:
 def _how(outcome: Outcome) -> How:
     manifest = outcome.manifest
     again = [word for word in map(str, manifest.get("overrides", [])) if not word.startswith("hydra.")]
-    command = "" if again[:1] == ["rerun"] or not manifest else shlex.join(["keepwarm", "run", *again])
+    words = again if again[:1] == ["tune"] else ["run", *again]
+    command = shlex.join(["keepwarm", *words]) if manifest else ""
     config = outcome.config_yaml
     return How([AGAIN], printable(command), [(name, printable(value)) for name, value in _facts(manifest)],
                "\n".join(map(printable, config.splitlines())))  # fmt: skip
@@ -235,7 +236,7 @@ def _how(outcome: Outcome) -> How:
 def _facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     versions = manifest.get("versions") or {}
     if "keepwarm" in versions:
-        yield "keepwarm", f"{versions['keepwarm']}{_commit(manifest.get('source'))}"
+        yield "keepwarm", str(versions["keepwarm"])
     others = [f"{name} {value}" for name, value in versions.items() if name != "keepwarm" and value]
     if others:
         yield "with", ", ".join(others)
@@ -246,12 +247,6 @@ def _facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     traces = manifest.get("traces") or ({"": manifest["trace"]} if manifest.get("trace") else {})
     for label, facts in traces.items():
         yield f"trace {label}".strip(), _trace(facts)
-
-
-def _commit(source: Mapping[str, Any] | None) -> str:
-    if not source or not source.get("commit"):
-        return ""
-    return f", commit {source['commit']}{' with changes that are in no commit' if source.get('dirty') else ''}"
 
 
 def _trace(facts: Mapping[str, Any]) -> str:
