@@ -56,6 +56,7 @@ NUMBERS: Final = {
     "horizon_s": float | None,
     "cell_limit_s": float | None,
     "fail_fast": bool,
+    "report": bool,
     "reuse": list[str],
 }
 """The types of what is no component."""
@@ -73,6 +74,7 @@ class Run:
         variants: all of them.
         replications, intervals: see `sim.experiment.experiment.Experiment`.
         executor, limit_s, fail_fast, reuse: see `sim.experiment.runner.Runner`.
+        report: whether page and figures are made.
         study: what is run instead.
     """
 
@@ -86,6 +88,7 @@ class Run:
     executor: Executor
     limit_s: float | None
     fail_fast: bool
+    report: bool
     reuse: Sequence[Path]
     study: Study | None
 
@@ -346,7 +349,8 @@ def build_run(
         policies, made[0].options, made[0].transforms, made[0].setting, [each.variant for each in made],
         _replications(config["replications"]), config["intervals"],
         build(config["executor"], "executor", Executor, trust),  # type: ignore[type-abstract]
-        config["cell_limit_s"], config["fail_fast"], [Path(folder) for folder in config["reuse"]], study,
+        config["cell_limit_s"], config["fail_fast"], config["report"],
+        [Path(folder) for folder in config["reuse"]], study,
     )  # fmt: skip
 
 

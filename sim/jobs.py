@@ -82,7 +82,7 @@ class Job:
             raise CellsFailedError("\n".join(ran.index.failures))
         facts = self._manifest({**_traces(ran), "not_reusable": list(ran.unsure)}, ran.replications)
         outcome = ran.index.outcome(config_yaml=self.config_yaml, manifest=facts)
-        publish(outcome, self.folder)
+        publish(outcome, self.folder, page=self.run.report)
         (self.folder / FAILURES).unlink(missing_ok=True)
         write_manifest(self.folder, facts)
         show(outcome, self.console)
@@ -148,11 +148,12 @@ def _clear(cells: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def publish(outcome: Outcome, folder: Path) -> None:
-    """Write all that an outcome is handed on as: the tables, the figures, the report."""
+def publish(outcome: Outcome, folder: Path, *, page: bool = True) -> None:
+    """Write all that an outcome is handed on as: the tables and, with `page`, the report with its figures."""
     write_table(folder, "comparison", outcome.frame, outcome.notes)
     write_table(folder, "differences", outcome.differences)
-    write_report(outcome, folder)
+    if page:
+        write_report(outcome, folder)
 
 
 def show(outcome: Outcome, console: Console) -> None:

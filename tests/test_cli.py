@@ -25,12 +25,12 @@ from sim.policies import KeepAlive
 
 FILES = sorted([
     "comparison.csv", "comparison.parquet", "config.yaml", "differences.csv", "differences.parquet", "index.json",
-    "manifest.json", "report.html", "table.md", "table.tex",
+    "manifest.json",
 ])  # fmt: skip
 """Of a run's folder, beside `PARTS`."""
-PARTS = ["cells", "figures", "functions"]
+PARTS = ["cells", "functions"]
 WRITTEN = ", ".join(sorted([*FILES, *PARTS]))
-QUICK = ("platform=constant_start", "policy=[fixed_1m,fixed_10m]", "executor.jobs=1")
+QUICK = ("platform=constant_start", "policy=[fixed_1m,fixed_10m]", "executor.jobs=1", "report=false")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,20 @@ def test_a_run_writes_its_files_and_nothing_else(here: Path, trace: Path) -> Non
     assert f"written to {Path('out/run')}: {WRITTEN}" in done.out
 
 
+def test_a_run_ends_in_a_report_unless_it_is_not_wanted(here: Path, trace: Path) -> None:
+    done = keepwarm("run", *QUICK[:-1], f"workload.path={trace}", "hydra.run.dir=run")
+    assert done.status == 0, done.err
+    assert {"report.html", "table.md", "table.tex", "figures"} <= {path.name for path in (here / "run").iterdir()}
+    assert (here / "run" / "figures" / "pareto.png").read_bytes().startswith(b"\x89PNG")
+    assert (here / "run" / "figures" / "pareto.svg").read_text().startswith("<?xml")
+    page = (here / "run" / "report.html").read_text()
+    assert "keepwarm run platform=constant_start" in page
+    assert keepwarm("rerun", "run").status == 0
+    (here / "run" / "report.html").unlink()
+    assert keepwarm("report", "run").status == 0
+    assert (here / "run" / "report.html").read_text() == page
+
+
 def test_a_run_goes_to_a_folder_named_by_the_time(here: Path, trace: Path) -> None:
     assert keepwarm("run", *QUICK, f"workload.path={trace}").status == 0
     assert [re.sub(r"\d", "0", name) for name in left_in(here)] == [f"outputs/0000-00-00/00-00-00/{n}" for n in FILES]
@@ -116,12 +130,15 @@ def test_what_is_written_can_be_read(here: Path, trace: Path) -> None:
     manifest = json.loads((here / "run" / "manifest.json").read_text())
     assert manifest["overrides"] == [*QUICK, f"workload.path={trace}", "policies.fixed_1m.window_s=90", "seed=4"]
     assert (manifest["seed"], manifest["trace"]["calls"]) == (4, 40)
-    assert (here / "run" / "figures" / "pareto.png").read_bytes().startswith(b"\x89PNG")
-    assert (here / "run" / "figures" / "pareto.svg").read_text().startswith("<?xml")
 
 
 def test_the_same_run_gives_the_same_bytes_in_another_folder_and_another_process(here: Path, trace: Path) -> None:
-    words = ["policy=[fixed_1m,fixed_10m]", "replications=2", f"workload.path={trace}"]  # starts drawn phase by phase
+    words = [
+        "policy=[fixed_1m,fixed_10m]",
+        "replications=2",
+        "report=false",
+        f"workload.path={trace}",
+    ]  # starts drawn phase by phase
     assert keepwarm("run", *words, "hydra.run.dir=one").status == 0
     assert keepwarm("run", *words, f"hydra.run.dir={here}/two").status == 0
     (here / "elsewhere").mkdir()
@@ -134,7 +151,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_folder_and_another_process
 
 
 def test_another_seed_gives_other_bytes(here: Path, trace: Path) -> None:
-    words = ["policy=[fixed_1m]", f"workload.path={trace}"]
+    words = [*QUICK[2:], "policy=[fixed_1m]", f"workload.path={trace}"]
     for seed in ("1", "2"):
         keepwarm("run", *words, f"seed={seed}", f"hydra.run.dir={seed}")
     one, two = contents(here / "1"), contents(here / "2")
@@ -170,7 +187,7 @@ def test_the_number_of_runs_is_known_beforehand(trace: Path, overrides: list[str
 
 
 def test_replications_come_with_intervals(trace: Path) -> None:
-    done = keepwarm("run", "policy=[fixed_1m,fixed_10m]", "replications=3", f"workload.path={trace}", "hydra.run.dir=r")
+    done = keepwarm("run", *QUICK[1:], "replications=3", f"workload.path={trace}", "hydra.run.dir=r")
     assert done.out.count("±") > 4
     assert "95 % t intervals over 3 replications" in done.out
     assert pd.read_csv("r/comparison.csv")["latency_p99_s_ci95"].gt(0).all()
@@ -465,7 +482,7 @@ def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("where", ["run_experiment", "write_table", "write_report", "write_manifest"])
+@pytest.mark.parametrize("where", ["run_experiment", "write_table", "publish", "write_manifest"])
 def test_an_interrupted_run_leaves_no_half_of_anything(
     here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

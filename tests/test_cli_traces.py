@@ -250,7 +250,7 @@ def test_every_workload_takes_transforms(preset: str) -> None:
 def test_a_run_replays_the_changed_trace(tmp_path: Path) -> None:
     small_trace(tmp_path / "small")
     done = keepwarm(
-        "run", "workload.path=small", "policy=[fixed_1m]", "platform=constant_start", "hydra.run.dir=out",
+        "run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "report=false", "platform=constant_start", "hydra.run.dir=out",
         "workload.transforms=[{_target_: sim.workload.sampling.Windows, spans_s: [[0, 600]]}]",
     )  # fmt: skip
     assert done.status == 0, done.err
@@ -261,7 +261,7 @@ def test_a_run_replays_the_changed_trace(tmp_path: Path) -> None:
 
 def test_a_wrong_transform_stops_a_run_before_it_begins(tmp_path: Path) -> None:
     small_trace(tmp_path / "small")
-    done = keepwarm("run", "workload.path=small", "policy=[fixed_1m]", "hydra.run.dir=out",
+    done = keepwarm("run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "report=false", "hydra.run.dir=out",
                     "workload.transforms=[{_target_: sim.workload.transform.ScaleTime, factor: 0}]")  # fmt: skip
     assert done.status == 2
     assert "workload.transforms[0]: factor must be a finite number > 0, not 0" in done.err

@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def words(trials: int, *more: str) -> list[str]:
     policy = [] if any(word.startswith("policy=") for word in more) else ["policy=[fixed_10m]"]
-    return ["tune", "workload.path=small", *policy, "platform=constant_start", "executor.jobs=1",
+    return ["tune", "workload.path=small", *policy, "platform=constant_start", "executor.jobs=1", "report=false",
             f"--trials={trials}", "--out=out", *(more or WINDOW)]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from sim.platform.startup import ConstantStart
 
 FOLDER = config.config_dir()
 FILES = sorted(path.relative_to(FOLDER) for path in FOLDER.glob("*/**/*.yaml"))
-SMALL = ["platform=constant_start", "policy=[fixed_1m]"]
+SMALL = ["platform=constant_start", "policy=[fixed_1m]", "executor.jobs=1", "report=false"]
 
 
 def build(*overrides: str, extra: tuple[Path, ...] = ()) -> config.Run:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import joblib
-from joblib.externals import cloudpickle
+from joblib.externals.loky.backend.reduction import dumps
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from sim.core.errors import ConfigError
@@ -101,7 +101,7 @@ def _sendable(cells: Sequence[Cell]) -> tuple[list[Cell], list[Done]]:
     fine, ended = [], []
     for cell in cells:
         try:
-            cloudpickle.dumps((cell.policy, cell.setting))
+            dumps((cell.policy, cell.setting))
         except Exception as error:  # noqa: BLE001 - whatever an object of the user's raises
             ended.append(Done(cell.key, nan, nan, 0.0, f"cannot be sent to another process (executor.jobs=1): {error}"))
         else:

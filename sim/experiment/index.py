@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +54,13 @@ class StoredDigests(Sequence[Digest]):
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return StoredDigests(self._paths[place])
-        return read_digest(self._paths[place])
+        return _recent(self._paths[place])
+
+
+@lru_cache(maxsize=64)
+def _recent(path: Path) -> Digest:
+    """A digest read lately: every figure asks for all of them. The checksum in its name makes it the same for ever."""
+    return read_digest(path)
 
 
 @dataclass(frozen=True, eq=False)

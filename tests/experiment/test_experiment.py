@@ -59,7 +59,14 @@ def test_every_policy_on_every_trace_and_platform(tmp_path: Path) -> None:
 def test_vary_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small_trace(tmp_path / "small")
-    words = ["run", "workload.path=small", "policy=[fixed_1m,fixed_10m]", "platform=constant_start", "executor.jobs=1"]
+    words = [
+        "run",
+        "workload.path=small",
+        "policy=[fixed_1m,fixed_10m]",
+        "platform=constant_start",
+        "executor.jobs=1",
+        "report=false",
+    ]
     done = keepwarm(*words, "vary={platform.start_s: [0.5, 4.0], seed: [1, 2]}", "hydra.run.dir=out")
     assert done.status == 0, done.err
     outcome = sim.load_run("out")
@@ -76,8 +83,8 @@ def test_vary_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_presets_may_be_varied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small_trace(tmp_path / "small")
-    done = keepwarm("run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "hydra.run.dir=out",
-                    "vary={platform: [constant_start, default]}")  # fmt: skip
+    words = ["workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "hydra.run.dir=out", "report=false"]
+    done = keepwarm("run", *words, "vary={platform: [constant_start, default]}")
     assert done.status == 0, done.err
     notes = [variant.notes["platform"] for variant in sim.load_run("out").variants]
     assert "starts of" in notes[0]
