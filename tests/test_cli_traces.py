@@ -250,7 +250,8 @@ def test_every_workload_takes_transforms(preset: str) -> None:
 def test_a_run_replays_the_changed_trace(tmp_path: Path) -> None:
     small_trace(tmp_path / "small")
     done = keepwarm(
-        "run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "report=false", "platform=constant_start", "hydra.run.dir=out",
+        "run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "report=false",
+        "platform=constant_start", "hydra.run.dir=out",
         "workload.transforms=[{_target_: sim.workload.sampling.Windows, spans_s: [[0, 600]]}]",
     )  # fmt: skip
     assert done.status == 0, done.err

@@ -43,8 +43,8 @@ def fifty(trace: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         (presets / "policy" / f"{name}.yaml").write_text(
             f"# @package policies.{name}\n_target_: misbehaving.Slow\nwindow_s: {60 * (i + 1)}\n"
         )
-    return [f"--config-dir={presets}", "--trust=misbehaving", f"policy=[{','.join(FOUR)}]", "replications=10", "report=false",
-            f"workload.path={trace}", "hydra.run.dir=run"]  # fmt: skip
+    words = [f"--config-dir={presets}", "--trust=misbehaving", f"policy=[{','.join(FOUR)}]", "replications=10"]
+    return [*words, "report=false", f"workload.path={trace}", "hydra.run.dir=run"]
 
 
 def start(words: list[str], where: Path, **options: object) -> subprocess.Popen[str]:
