@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Final
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -28,6 +30,9 @@ from sim.results.outcome import merged
 SEARCH: Final = ("tune.db", "trials.csv", "trials.parquet")
 """What a search leaves beside the comparison that it ends in."""
 FAIL_FAST: Final = "--fail-fast"
+SWEEP: Final = ("-m", "--multirun")
+AS_RAISED: Final = "HYDRA_FULL_ERROR"
+"""Hydra's variable: with it errors reach us, and not the terminal as a stack trace."""
 
 
 def run(words: Sequence[str]) -> None:
@@ -42,22 +47,42 @@ def run(words: Sequence[str]) -> None:
     sys.argv += options + parsed.overrides  # Hydra wants options first
     if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
         screening.screen(parsed, trust)
+    here = os.getpid()
 
     def job(composed: DictConfig) -> None:
         place = HydraConfig.get()
         folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
-        alone = [word for word in options if word not in ("-m", "--multirun")]  # of a sweep, this one job
-        again = [*(part for package in packages for part in ("--trust", package)), *alone, *place.overrides.task]
+        again = [*(part for package in packages for part in ("--trust", package))]
+        again += [*(option for option in options if option not in SWEEP), *place.overrides.task]
         try:
             with claimed(folder, may_rename=by_time) as mine, _going_on(mine, again):
                 _job(composed, mine, trust).do()
         except KeepwarmError as error:
+            if os.getpid() != here:  # a launcher's process: its launcher hands over what was raised, but no exit
+                raise KeepwarmError(str(error)) from None
             sys.exit(say(error))
         finally:
             if by_time:
                 _remove_empty_days(folder)
 
-    hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(job)()
+    with _errors_as_raised():
+        hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(
+            job
+        )()
+
+
+@contextmanager
+def _errors_as_raised() -> Iterator[None]:
+    before = os.environ.get(AS_RAISED)
+    os.environ[AS_RAISED] = "1"
+    try:
+        yield
+    except HydraException as error:
+        raise ConfigError(config.tidy(str(error))) from None
+    finally:
+        os.environ.pop(AS_RAISED)
+        if before is not None:
+            os.environ[AS_RAISED] = before
 
 
 def _job(composed: DictConfig, folder: Path, trust: Trust) -> Job:

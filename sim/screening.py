@@ -34,6 +34,8 @@ def screen(arguments: argparse.Namespace, trust: Trust) -> None:
     """
     if arguments.experimental_rerun:
         raise ConfigError("--experimental-rerun is not supported; --config-dir and overrides do the same run again")
+    if arguments.multirun and (arguments.cfg or arguments.info):
+        raise ConfigError("--multirun runs jobs, --cfg and --info only show a configuration: leave one of them out")
     setup_globals()  # Hydra's own resolvers, such as ${now:}
     folder = Path(arguments.config_path) if arguments.config_path else config_dir()
     presets = [*([Path(arguments.config_dir)] if arguments.config_dir else []), folder]

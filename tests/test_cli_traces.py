@@ -262,7 +262,7 @@ def test_a_run_replays_the_changed_trace(tmp_path: Path) -> None:
 
 def test_a_wrong_transform_stops_a_run_before_it_begins(tmp_path: Path) -> None:
     small_trace(tmp_path / "small")
-    done = keepwarm("run", "workload.path=small", "policy=[fixed_1m]", "executor.jobs=1", "report=false", "hydra.run.dir=out",
+    done = keepwarm("run", "workload.path=small", "policy=[fixed_1m]", "report=false", "hydra.run.dir=out",
                     "workload.transforms=[{_target_: sim.workload.transform.ScaleTime, factor: 0}]")  # fmt: skip
     assert done.status == 2
     assert "workload.transforms[0]: factor must be a finite number > 0, not 0" in done.err
