@@ -102,7 +102,16 @@ def test_another_search_in_the_same_folder_is_refused(here: Path) -> None:
     assert keepwarm(*words(2)).status == 0
     done = keepwarm(*words(2, "--parameter=window_s=1.0..9.0"))
     assert done.status == 2
-    assert "holds a search over other parameters" in done.err
+    assert "holds a search with other parameters" in done.err
+
+
+def test_another_workload_in_the_same_folder_is_refused_and_the_search_kept(here: Path) -> None:
+    assert keepwarm(*words(2)).status == 0
+    small_trace(here / "other")
+    done = keepwarm(*words(2), "workload.path=other", "seed=1")
+    assert done.status == 2
+    assert "holds a search of something else" in done.err
+    assert (here / "out" / "manifest.json").exists()
 
 
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

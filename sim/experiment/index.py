@@ -144,9 +144,7 @@ class Index:
 
     def _variant(self, variant: IndexedVariant, missing: list[str]) -> VariantOutcome:
         kept, n = self._complete(variant)
-        missing += [
-            f"{_named(p['label'], variant.label)}: has not been run" for p in self.policies if p["label"] not in kept
-        ]
+        missing += self._missing(variant, kept, n)
         summaries = {label: self._summaries_of(variant, label, n) for label in kept}
         digests = {label: StoredDigests([self.digests[key] for key in variant.cells[label][:n]]) for label in kept}
         source, apps = _source(self.intervals, variant.facts, n), variant.functions.groupby(["owner", "app"]).ngroups

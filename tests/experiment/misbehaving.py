@@ -3,8 +3,9 @@
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from sim.policies import KeepAlive
 
@@ -64,4 +65,25 @@ class Murderous(KeepAlive):
                 if file.tell() > 1:
                     return 60.0
         os.kill(os.getpid(), signal.SIGKILL)
+        return 60.0
+
+
+@dataclass(frozen=True)
+class Deadly(KeepAlive):
+    """Kills the process that unpacks it, before that knows what it works on."""
+
+    def __setstate__(self, state: object) -> None:
+        os._exit(3)
+
+    def windows_s(self, future: object) -> float:
+        return 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Locked(KeepAlive):
+    """Cannot be sent anywhere."""
+
+    lock: object = field(default_factory=Lock)
+
+    def windows_s(self, future: object) -> float:
         return 60.0

@@ -1,8 +1,9 @@
 """Experiments as a whole: variants, precision asked for, keys, reuse, and what the folder gives back."""
 
 import importlib
+import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from command import keepwarm, small_counts, small_trace
 
 import sim
 from sim import ConfigError, Platform, Trace, load_platform, load_pricing, load_provider
+from sim.config import policy_presets
 from sim.core.random import generator
 from sim.experiment.cells import cell_key, trace_key
 from sim.experiment.fingerprint import fingerprint
 from sim.experiment.replications import Replications
 from sim.experiment.setting import Setting
 from sim.experiment.sharing import share
+from sim.experiment.variation import variations
 from sim.policies import FixedWindow, HybridHistogram, NoKeepAlive
 from sim.results.digest import STATES, digest, time_by_part
 from sim.results.outcome import merged
@@ -198,6 +201,69 @@ def test_what_cannot_be_told_apart_is_said() -> None:
     assert fingerprint({"a": 1}).digest != fingerprint({"a": True}).digest
 
 
+def made(window_s: float) -> FixedWindow:
+    class Mine(FixedWindow):
+        def windows_s(self, future: object) -> float:
+            return window_s
+
+    return Mine(1.0)
+
+
+def test_policies_that_cannot_be_told_apart_each_have_their_own_runs(tmp_path: Path) -> None:
+    """Two classes of one name, made by one function, that differ in what they close over."""
+    trace = Trace.from_arrays([0] * 40, np.arange(40) * 100.0, 1.0)
+    frame = sim.compare(trace, {"60": made(60.0), "600": made(600.0)}, Platform(start_s=0.0))
+    assert frame["cold_starts"].tolist() == [40, 1]
+
+
+@dataclass(frozen=True)
+class Scaled(FixedWindow):
+    """What it multiplies by is no field."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", FACTORS[-1])
+
+
+FACTORS = [1.0]
+
+
+def test_what_was_set_on_a_dataclass_is_in_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = fingerprint(Scaled(60))
+    monkeypatch.setattr(sys.modules[__name__], "FACTORS", [2.0])
+    assert fingerprint(Scaled(60)).digest != one.digest
+    assert fingerprint(range(3)).digest != fingerprint(range(4)).digest
+    assert fingerprint(FixedWindow(60).windows_s).digest != fingerprint(FixedWindow(61).windows_s).digest
+    assert fingerprint(iter([1])).unsure
+
+
+class Name(str):
+    """Text with a meaning of its own."""
+
+    __slots__ = ()
+
+
+def test_a_subclass_of_a_simple_type_is_not_that_type() -> None:
+    assert fingerprint(Name("a")).digest != fingerprint("a").digest
+
+
+def test_what_a_users_policy_imports_is_in_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "users_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "policy.py").write_text(
+        "from sim.policies import FixedWindow\nfrom users_package import helper\nclass Mine(FixedWindow):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    digests = []
+    for window in (60, 600):
+        (package / "helper.py").write_text(f"WINDOW = {window}\n")
+        for name in [name for name in sys.modules if name.startswith("users_package")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        digests.append(fingerprint(importlib.import_module("users_package.policy").Mine(60)).digest)
+    assert digests[0] != digests[1]
+
+
 # What is shared and what is kept
 
 
@@ -269,6 +335,63 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
         sim.load_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", "[1]"),
+        ("manifest.json", "{"),
+        ("config.yaml", b"\xff\xfe\xff"),
+        ("index.json", "[" * 100_000),
+        (
+            "index.json",
+            '{"format": "keepwarm-run", "version": 1, "variants": [], "policies": [], "failures": [], "intervals": ""}',
+        ),
+    ],
+)
+def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, name: str, content: str | bytes) -> None:
+    sim.run_experiment(tmp_path / "run", TRACE, POLICIES, Platform(start_s=0.5), jobs=1)
+    (tmp_path / "run" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match="is damaged"):
+        sim.load_run(tmp_path / "run")
+
+
+def test_keys_in_an_index_are_keys(tmp_path: Path) -> None:
+    sim.run_experiment(tmp_path / "run", TRACE, POLICIES, Platform(start_s=0.5), jobs=1)
+    index = tmp_path / "run" / "index.json"
+    whole = json.loads(index.read_text())
+    whole["variants"][0]["cells"]["1 min"] = ["/etc/*"]
+    index.write_text(json.dumps(whole))
+    with pytest.raises(ConfigError, match="a key that is none"):
+        sim.load_run(tmp_path / "run")
+
+
+def test_where_replications_are_missing_it_says_so(tmp_path: Path) -> None:
+    sim.run_experiment(tmp_path / "run", TRACE, POLICIES, load_platform(), replications=3, jobs=1)
+    whole = json.loads((tmp_path / "run" / "index.json").read_text())
+    key = whole["variants"][0]["cells"]["1 min"][2]
+    next((tmp_path / "run" / "cells").glob(f"{key}-*")).unlink()
+    outcome = sim.load_run(tmp_path / "run")
+    assert outcome.frame["replications"].tolist() == [2, 2]
+    assert outcome.failures == ["only the first 2 of 3 replications are used, those that every policy has"]
+
+
+def test_a_label_must_say_something() -> None:
+    with pytest.raises(ConfigError, match="needs a label"):
+        sim.compare(TRACE, {"": FixedWindow(60)})
+
+
+def test_presets_are_varied_before_their_parameters() -> None:
+    config = {"platform": {"life": 1}, "workload": {"seed": 3, "path": "p"}, "seed": 3}
+    vary = {"platform.life": [60, 7200], "platform": ["a"], "seed": [1]}
+    found = dict(variations(config, vary, lambda group, name: {"life": -1, "name": name}))
+    assert found == {
+        f"platform.life={life}, platform=a, seed=1": {
+            "platform": {"life": life, "name": "a"}, "workload": {"seed": 1, "path": "p"}, "seed": 1
+        }
+        for life in (60, 7200)
+    }  # fmt: skip
+
+
 # Real traces
 
 
@@ -285,6 +408,15 @@ def test_real_traces_with_a_bootstrap_over_apps(shared: Path, tmp_path: Path) ->
     assert "bootstrap over" in outcome.variants[0].notes["intervals"]
     pairs = outcome.differences.query("metric == 'cold_start_rate'").set_index(["policy", "other"])
     assert pairs["real"]["1 min", "10 min"]
+
+
+def test_cells_that_belong_to_no_app_are_in_no_interval(tmp_path: Path) -> None:
+    trace = sim.load_trace("traces/default").slice(0, 1800)
+    cells = policy_presets()["stem_cells"]
+    frame = sim.compare(trace, {"cells": cells, "10 min": FixedWindow(600)}, intervals="apps").set_index("policy")
+    assert np.isnan(frame["wasted_gb_s_low"]["cells"])
+    assert frame["wasted_gb_s_low"]["10 min"] <= frame["wasted_gb_s"]["10 min"] <= frame["wasted_gb_s_high"]["10 min"]
+    assert frame["cold_start_rate_low"]["cells"] <= frame["cold_start_rate_high"]["cells"]
 
 
 def test_apps_that_compete_cannot_be_drawn_alone(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_apps_that_are_never_called_do_no_harm() -> None:
 
 def test_notes_name_the_source() -> None:
     assert intervals_note("apps", 1, 1234, None) == (
-        "± half-widths of 95 % percentile intervals of a bootstrap over 1,234 apps (1,999 resamples)"
+        "± half-widths of 95 % percentile intervals of a bootstrap over 1,234 apps (9,999 resamples)"
     )
     assert intervals_note("exact", 1, 3, None).startswith("nothing is random here")
     assert intervals_note("none", 1, 3, "one draw of arrivals").startswith("no intervals: the trace is one draw")

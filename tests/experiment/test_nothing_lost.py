@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command import small_trace
-from misbehaving import Hanging, Murderous, Nonsense, Raising, Slow
+from misbehaving import Deadly, Hanging, Locked, Murderous, Nonsense, Raising, Slow
 
 from sim import Platform, Trace, load_platform, load_pricing, load_provider, load_trace
 from sim.experiment.executors import Local
@@ -153,6 +153,8 @@ GOOD: dict[str, KeepAlive] = {"1 min": FixedWindow(60), "10 min": FixedWindow(60
         (Hanging(), "bad: took longer than 1 s"),
         (Hanging(deaf=True), "bad: its process died, when it was run alone too"),
         (Murderous(), "bad: its process died, when it was run alone too"),
+        (Deadly(), "bad: its process died, when it was run alone too"),
+        (Locked(), "bad: cannot be sent to another process (executor.jobs=1): "),
     ],
 )
 def test_of_a_policy_that_misbehaves_one_thing_is_said_and_all_others_are_kept(
@@ -189,6 +191,17 @@ def test_finished_cells_of_another_run_are_taken(tmp_path: Path) -> None:
     assert runner.reused == 2
     shutil.rmtree(tmp_path / "one")
     assert index.outcome().frame["policy"].tolist() == ["new", *GOOD]
+
+
+def test_a_damaged_part_is_mended_from_another_run(tmp_path: Path) -> None:
+    run(GOOD, tmp_path / "one")
+    run(GOOD, tmp_path / "two", others=[tmp_path / "one"])
+    for path in (tmp_path / "two").iterdir():
+        path.unlink()
+        path.write_bytes(b"half")
+    index, runner = run(GOOD, tmp_path / "two", others=[tmp_path / "one"])
+    assert runner.reused == 2
+    assert index.outcome().frame["policy"].tolist() == list(GOOD)
 
 
 def test_classes_whose_source_cannot_be_read_are_run_anew(tmp_path: Path) -> None:
