@@ -371,7 +371,8 @@ presets in `configs/` and the classes that they name; a test holds it against th
 - `keepwarm run ... --cfg job` shows the configuration that comes out, and runs nothing.
 - A *type* in a link is a class with parameters of its own: write a mapping with its name as `_target_`, e.g.
   `'platform.max_lifetime_s={{_target_: sim.core.distributions.Exponential, mean: 7200}}'`.
-- The unit is what the name ends in: `_s` seconds, `_mb` MB, 1 GB being 1024 MB. `.inf` is infinity, `null` nothing.
+- The unit is what the name ends in: `_s` seconds, `_mb` MB, 1 GB being 1024 MB. `.inf` is infinity
+  (on the command line `inf`), `null` nothing.
 
 ## The run
 

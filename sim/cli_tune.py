@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -81,12 +80,16 @@ def tune(words: Sequence[str]) -> None:
     with claimed(given.out) as folder:
         (folder / CELLS).mkdir(exist_ok=True)
         try:
-            _search(search, given.trials, run, name, node, trust, folder, console)
+            refused = _search(search, given.trials, run, name, node, trust, folder, console)
         except KeyboardInterrupt:
             said = f"what was tried is kept in {given.out}; go on with the same words"
             Console(stderr=True).print(said, markup=False, highlight=False, soft_wrap=True)
             raise
         table = search.trials()
+        if table.empty:
+            raise ConfigError(
+                f"tune: none of the settings that were tried can be run: {refused or 'they gave no numbers'}"
+            )
         write_table(folder, "trials", table)
         front = [dict(row) for row in table[table["on_front"]][[p.name for p in parameters]].to_dict("records")]
         found = {name: node, **{_label(name, each): {**node, **each} for each in front}}
@@ -98,8 +101,13 @@ def tune(words: Sequence[str]) -> None:
 def _search(
     search: Search, trials: int, run: Run, name: str, node: Mapping[str, Any], trust: Trust, folder: Path,
     console: Console,
-) -> None:  # fmt: skip
-    """Try settings until there are enough; each is a run like any other, kept and never run twice."""
+) -> str:  # fmt: skip
+    """Try settings until there are enough; each is a run like any other, kept and never run twice.
+
+    Returns:
+        Why the last of those was refused that were; empty if none was.
+    """
+    refused = [""]
     variant = replace(run.variants[0], load=cache(run.variants[0].load))
     with progress(console) as watch:
         runner = Runner(run.executor, folder / CELLS, limit_s=run.limit_s, watch=watch)
@@ -107,8 +115,10 @@ def _search(
         def tried(batch: Sequence[Mapping[str, Any]]) -> list[list[float] | None]:
             policies: dict[str, KeepAlive] = {}
             for each in batch:
-                with suppress(ConfigError):  # values that do not go together
+                try:
                     policies[_label(name, each)] = build({**node, **each}, f"policies.{name}", KeepAlive, trust)
+                except ConfigError as error:  # values that do not go together
+                    refused.append(str(error))
             if not policies:
                 return [None] * len(batch)
             experiment = Experiment([variant], policies, run.replications)
@@ -117,6 +127,7 @@ def _search(
             return [list(row) if row.notna().all() else None for _, row in wanted.iterrows()]
 
         search.run(trials, tried)
+    return refused[-1]
 
 
 def _label(name: str, parameters: Mapping[Any, Any]) -> str:

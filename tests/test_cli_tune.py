@@ -98,6 +98,13 @@ def test_what_is_refused(here: Path, more: list[str], message: str) -> None:
     assert not (here / "out").exists()
 
 
+def test_settings_of_which_none_can_be_run_are_told(here: Path) -> None:
+    done = keepwarm(*words(3, "policy=[hybrid_histogram]", "--parameter", "range_s=3601.0..3659.0"))  # bins are minutes
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "tune: none of the settings that were tried can be run: policies.hybrid_histogram: " in done.err
+    assert not (here / "out" / "manifest.json").exists()
+
+
 def test_another_search_in_the_same_folder_is_refused(here: Path) -> None:
     assert keepwarm(*words(2)).status == 0
     done = keepwarm(*words(2, "--parameter=window_s=1.0..9.0"))

@@ -207,7 +207,7 @@ FIXED = sim.policies.FixedWindow(60)
         (compare(TRACE, {"a": FIXED, "b": sim.policies.KeepForever}), "policies['b'] must be a KeepAlive (an inst"),
         (compare(TRACE, {"a": FIXED}, "default"), "platform must be a Platform, not 'default'"),
         (compare("traces/default", {"a": FIXED}), "trace must be a Trace, not 'traces/default'"),
-        (compare(TRACE, {"a": FIXED}, replications=0), "replications must be 1 or more, not 0"),
+        (compare(TRACE, {"a": FIXED}, replications=0), "replications.min must be a whole number >= 1, not 0"),
         (compare(TRACE, {"a": FIXED}, replications=2.0), "replications must be a whole number, not 2.0"),
         (lambda: sim.policies.FixedWindow("60"), "window_s must be a number of seconds >= 0, not '60'"),
         (lambda: sim.policies.FixedWindow(-1), "window_s must be a number of seconds >= 0, not -1"),

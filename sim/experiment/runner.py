@@ -9,7 +9,7 @@ from math import nan
 from pathlib import Path
 from typing import Final, Protocol
 
-from sim.core.errors import KeepwarmError
+from sim.core.errors import PolicyError
 from sim.experiment.cells import RUNNING, Cell, Done, finished
 from sim.experiment.executors import Executor, WorkerDiedError
 from sim.results.store import find_digest, read_digest
@@ -43,7 +43,7 @@ class Unwatched:
         """Nothing."""
 
 
-class CellsFailedError(KeepwarmError):
+class CellsFailedError(PolicyError):
     """Some cells gave nothing; all others are kept."""
 
 
