@@ -238,6 +238,7 @@ def _app_sums(digests: Sequence[Digest], variant: IndexedVariant) -> AppSums:
     if not np.isclose(total["wasted_gb_s"].sum(), wasted_gb_s, rtol=1e-6):  # generic cells are nobody's
         total[["wasted_gb_s", "held_gb_s"]] = np.nan
     apps = total.groupby([variant.functions["owner"], variant.functions["app"]], sort=False).sum(min_count=1)
+    apps = apps[apps["calls"] > 0]  # the same for every policy
     columns = {name: apps[name].to_numpy(np.float64) for name in names}
     return AppSums(**columns, provider_usd_per_gb_s=variant.facts["provider_usd_per_gb_s"])
 
