@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if page.is_file()]
 SHELL = ("bash", "sh", "console", "shell")
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 MOST_NOT_RUN = 5
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}) *(?P<language>\w*)")
