@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 import sim.policies
 import sim.workload.synthesis
-from sim import config
+from sim import run_config
 from sim.core import distributions
 from sim.core.build import TARGET, Trust, resolve
 from sim.experiment.aws_lambda_2020 import Model
@@ -272,7 +272,7 @@ def _defaults(name: str) -> dict[str, str]:
 def run_keys() -> str:
     """The keys of a run that are no component."""
     root, said = values(CONFIGS / "config.yaml"), comments(CONFIGS / "config.yaml")
-    hints = config.NUMBERS | {"vary": Mapping[str, list[Any]] | None, "study": Study | None}
+    hints = run_config.NUMBERS | {"vary": Mapping[str, list[Any]] | None, "study": Study | None}
     rows = [(f"`{key}`", f"`{shown(root[key])}`", _run_kind(key, hints[key]), unit(key), said[key])
             for key in root if key in hints]  # fmt: skip
     return table(("key", "default", "type", "unit", "meaning"), rows)
@@ -322,7 +322,7 @@ def _workload_kind(key: str, hint: Any) -> str:
 def root(name: str) -> str:
     """The keys of another root than that of a run."""
     node, said = values(CONFIGS / f"{name}.yaml"), comments(CONFIGS / f"{name}.yaml")
-    hints = config.NUMBERS | {"out": str, "replication": int}
+    hints = run_config.NUMBERS | {"out": str, "replication": int}
     rows = [(f"`{key}`", "must be given" if value == "???" else f"`{shown(value)}`", kind(hints[key]), unit(key),
              said.get(key, "")) for key, value in node.items() if key != "defaults"]  # fmt: skip
     taken = ", ".join(f"`{k}={v}`" for entry in node["defaults"] if isinstance(entry, dict) for k, v in entry.items())

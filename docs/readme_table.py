@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sim import config
+from sim import config, run_config
 from sim.experiment.comparison import compare
 from sim.report.figures import pareto, save_figure
 from sim.report.table import comparison_markdown
@@ -18,7 +18,7 @@ BLOCK = re.compile(r"(<!-- table: make run -->\n).*?(<!-- end -->)", re.DOTALL)
 def default_comparison() -> VariantOutcome:
     """What ``make run`` compares."""
     values = config.plain(config.compose_config())
-    run = config.build_run(values, [config.config_dir()], config.trusted())
+    run = run_config.build_run(values, [config.config_dir()], config.trusted())
     return compare(run.load_trace(), run.policies, run.setting, replications=run.replications, jobs=None)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from sim import config
+from sim import config, run_config
 from sim.core.build import build, check_type
 from sim.core.errors import ConfigError
 from sim.engine.window_curve import window_curve
@@ -105,8 +105,8 @@ def _asked(values: Mapping[str, Any], packages: Sequence[str]) -> Asked:
     trust = config.trusted(packages)
     check_type(values["workload"], Mapping, "workload")
     for key in ("seed", *SPAN):
-        check_type(values[key], config.NUMBERS[key], key)
-    options, transforms = config.split_workload(values["workload"], trust)
+        check_type(values[key], run_config.NUMBERS[key], key)
+    options, transforms = run_config.split_workload(values["workload"], trust)
     platform = build(values["platform"], "platform", Platform, trust)
     return Asked(options, transforms, platform, {key: values[key] for key in SPAN})
 

@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
-from sim import config, screening
+from sim import config, run_config, screening
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.experiment.index import CELLS, INDEX, read_index
@@ -89,7 +89,7 @@ def _job(composed: DictConfig, folder: Path, trust: Trust) -> Job:
     started, place = datetime.now(UTC), HydraConfig.get()
     presets = [Path(s.path) for s in place.runtime.config_sources if s.schema == "file"]
     values = config.plain(composed)
-    built = config.build_run(values, presets, trust)
+    built = run_config.build_run(values, presets, trust)
     return Job(built, config.to_yaml(values), place.overrides.task, folder, Console(), started)
 
 
@@ -152,7 +152,7 @@ def rerun(words: Sequence[str]) -> None:
     manifest = json.loads((before / MANIFEST).read_text("utf-8"))
     labels = [policy["label"] for policy in read_index(before).policies] if (before / INDEX).exists() else None
     values = {**config.read_yaml(text, str(before / CONFIG)), "reuse": []}
-    built = config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
+    built = run_config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
     with claimed(before.with_name(f"{before.name}-rerun"), may_rename=True) as mine:
         Job(built, text, manifest["overrides"], mine, Console(), started).do()
     differing = sorted(_differing(before, mine))

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from rich.console import Console
 
-from sim import config
+from sim import config, run_config
 from sim.api import chrome_trace, simulate
 from sim.core.errors import ConfigError
 from sim.results.result import Result
@@ -71,7 +71,7 @@ def _parser() -> _Parser:
 def _run(overrides: Sequence[str], presets: Sequence[Path], packages: Sequence[str]) -> Result:
     """The one policy of a configuration, run and recorded."""
     values = config.plain(config.compose_config(overrides, extra=presets))
-    run = config.build_run(values, [config.config_dir(), *presets], config.trusted(packages))
+    run = run_config.build_run(values, [config.config_dir(), *presets], config.trusted(packages))
     if run.study is not None or len(run.policies) != 1:
         what = "an experiment" if run.study is not None else ", ".join(run.policies)
         raise ConfigError(f"a timeline is of one policy, not of {what}: choose it, e.g. policy='[fixed_10m]'")

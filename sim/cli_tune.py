@@ -14,8 +14,7 @@ from typing import Any, Final, NoReturn
 
 from rich.console import Console
 
-from sim import config
-from sim.config import Run
+from sim import config, run_config
 from sim.core.build import Trust, build
 from sim.core.errors import ConfigError
 from sim.experiment.cells import trace_key
@@ -28,6 +27,7 @@ from sim.experiment.tuning import STORAGE, Parameter, Search
 from sim.jobs import Job
 from sim.policies.keepalive.role import KeepAlive
 from sim.report.progress import progress
+from sim.run_config import Run
 
 USAGE: Final = """keepwarm tune: search the parameters of a policy
 
@@ -64,7 +64,7 @@ def tune(words: Sequence[str]) -> None:
     given = _parser().parse_intermixed_args(list(words))
     presets, trust = [config.config_dir(), *given.config_dir], config.trusted(given.trust)
     values = config.plain(config.compose_config(given.overrides, extra=given.config_dir))
-    run = config.build_run(values, presets, trust)
+    run = run_config.build_run(values, presets, trust)
     if run.study is not None or len(run.policies) != 1 or len(run.variants) != 1:
         raise ConfigError("tune: choose one policy, e.g. policy='[fixed_10m]', and vary nothing")
     parameters = [_parameter(word) for word in given.parameter]

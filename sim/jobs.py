@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from sim.config import Run
 from sim.core.errors import ConfigError
 from sim.experiment.experiment import SHARED, Ran, run_experiment
 from sim.experiment.index import CELLS, INDEX, Index, write_index
@@ -28,6 +27,7 @@ from sim.report.table import comparison_table, comparison_text
 from sim.report.text_table import plain_text, text_table
 from sim.results.outcome import Outcome
 from sim.results.store import write_whole
+from sim.run_config import Run
 from sim.studies.role import Study
 
 FAILURES: Final = "failures.txt"

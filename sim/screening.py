@@ -17,9 +17,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from sim.config import NUMBERS, ROOT, build_run, compose_config, config_dir, plain, tidy
+from sim.config import ROOT, compose_config, config_dir, plain, tidy
 from sim.core.build import TARGET, Trust, resolve
 from sim.core.errors import ConfigError
+from sim.run_config import NUMBERS, build_run
 
 HYDRAS_OWN: Final = ("hydra", "hydra_plugins", "logging", "colorlog")
 STREAMS: Final = ("ext://sys.stdout", "ext://sys.stderr")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from command import Done, keepwarm, small_counts, small_trace
 
-from sim import cli, config, load_trace
+from sim import cli, config, load_trace, run_config
 from sim.core.errors import ConfigError
 from sim.report.trace_figures import PANELS
 
@@ -237,11 +237,11 @@ def test_every_workload_takes_transforms(preset: str) -> None:
     words = [f"workload={preset}", "++workload.path=somewhere", "platform=constant_start"]
     words.append(f"workload.transforms=[{sample},{fewer}]")
     values = config.plain(config.compose_config(words))
-    run = config.build_run(values, [config.config_dir()], config.trusted())
+    run = run_config.build_run(values, [config.config_dir()], config.trusted())
     assert [type(change).__name__ for change in run.transforms] == ["StratifiedSample", "ScaleRate"]
     assert "transforms" not in run.workload
     for nothing in (None, []):
-        plain = config.build_run(
+        plain = run_config.build_run(
             {**values, "workload": {**values["workload"], "transforms": nothing}}, [], config.trusted()
         )
         assert plain.transforms == ()

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 import sim
-from sim import config
+from sim import config, run_config
 from sim.core.build import Trust, resolve
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart
@@ -25,9 +25,9 @@ FILES = sorted(path.relative_to(FOLDER) for path in FOLDER.glob("*/**/*.yaml"))
 SMALL = ["platform=constant_start", "policy=[fixed_1m]", "executor.jobs=1", "report=false"]
 
 
-def build(*overrides: str, extra: tuple[Path, ...] = ()) -> config.Run:
+def build(*overrides: str, extra: tuple[Path, ...] = ()) -> run_config.Run:
     composed = config.plain(config.compose_config(overrides, extra=extra))
-    return config.build_run(composed, [*extra, FOLDER], Trust())
+    return run_config.build_run(composed, [*extra, FOLDER], Trust())
 
 
 def labels(*overrides: str, **options: object) -> list[str]:
@@ -95,7 +95,7 @@ def test_the_default_run_compares_what_make_run_promises() -> None:
     assert list(run.policies) == [
         "no_keep_alive", "fixed_1m", "fixed_2m", "fixed_10m", "fixed_60m", "keep_forever", "clairvoyant"
     ]  # fmt: skip
-    assert (run.setting.seed, run.replications, run.setting.warm_up_s, run.setting.horizon_s) == (0, 1, 0.0, None)
+    assert (run.setting.seed, run.replications.min, run.setting.warm_up_s, run.setting.horizon_s) == (0, 1, 0.0, None)
 
 
 # load_platform
@@ -322,8 +322,8 @@ def test_overrides_that_are_refused(override: str, message: str) -> None:
         (["seed=1.5"], "seed: expected a whole number, got 1.5"),
         (["seed=true"], "seed: expected a whole number, got True"),
         (["seed="], "seed: expected a whole number, got nothing"),
-        (["replications=0"], "replications: must be 1 or more, not 0"),
-        (["replications=many"], "replications: expected a whole number, got 'many'"),
+        (["replications=0"], "replications.min must be a whole number >= 1, not 0"),
+        (["replications=many"], "replications: expected a whole number or a mapping, got 'many'"),
         (["warm_up_s=soon"], "warm_up_s: expected a number, got 'soon'"),
         (["horizon_s=soon"], "horizon_s: expected a number or null, got 'soon'"),
         (["platform.start_s=abc"], "platform.start_s: expected a number or null, got 'abc'"),

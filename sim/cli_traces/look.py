@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sim import config
+from sim import config, run_config
 from sim.cli_traces.words import say, trusting, written
 from sim.core.build import check_type
 from sim.core.errors import ConfigError
@@ -69,7 +69,7 @@ def convert(words: Sequence[str]) -> None:
 
 
 def _read(path: str, options: dict[str, object], trust: Sequence[str]) -> Trace:
-    loading, transforms = config.split_workload({**options, "path": path}, config.trusted(trust))
+    loading, transforms = run_config.split_workload({**options, "path": path}, config.trusted(trust))
     return transformed(load_trace(**loading), transforms)
 
 

@@ -46,7 +46,7 @@ T = TypeVar("T")
 Intervals = Literal["replications", "apps"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Variant:
     """One workload on one platform.
 
