@@ -23,7 +23,7 @@ PIXELS_PER_INCH: Final = 96
 
 
 def write_report(
-    outcome: Outcome, folder: Path, *, draw: Callable[[VariantOutcome], Iterator[Drawn]] = gallery
+    outcome: Outcome, folder: str | Path, *, draw: Callable[[VariantOutcome], Iterator[Drawn]] = gallery
 ) -> list[Path]:
     """Write ``report.html``, ``table.tex``, ``table.md`` and, in ``figures/``, every figure as PNG and SVG.
 
@@ -38,6 +38,7 @@ def write_report(
     Returns:
         The files written.
     """
+    folder = Path(folder)
     content: dict[str, bytes] = {}
     materials = []
     for number, variant in enumerate(outcome.variants, start=1):
