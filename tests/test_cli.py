@@ -503,8 +503,9 @@ def test_an_interrupted_run_leaves_no_half_of_anything(
     assert left_in(here) == [f"run/{name}" for name in FILES]
 
 
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("executor_jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("sent", "status", "executor_jobs"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2), (signal.SIGTERM, 143, 1)]
+)
 def test_a_signal_in_the_middle_of_a_run(here: Path, sent: signal.Signals, status: int, executor_jobs: int) -> None:
     # A shell may have told its background jobs to ignore the signal: the handler is set anew.
     program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from sim.cli import main; "

@@ -4,14 +4,17 @@ import importlib
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from command import keepwarm, small_trace
 
 from sim.experiment.run_folder import load_run
+from sim.experiment.tuning import Parameter, Search
 from sim.report.figures import pareto_front
 
 WINDOW = ["--parameter", "window_s=1.0..2000.0:log"]
@@ -58,6 +61,35 @@ def test_a_search_that_was_killed_goes_on_and_finds_the_same(here: Path) -> None
     assert keepwarm(*words(24)).status == 0
     for name in ("trials.csv", "comparison.csv"):
         assert (here / "out" / name).read_bytes() == (here / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("told", [0, 3, 8, 11])
+def test_where_it_was_stopped_makes_no_difference(tmp_path: Path, told: int) -> None:
+    """Stopped while results are told, or while they are computed: the same trials in the end."""
+
+    def results(batch: Sequence[Mapping[str, float]]) -> list[list[float] | None]:
+        return [[each["x"] ** 2, (each["x"] - 1) ** 2] if each["x"] < 2.5 else None for each in batch]
+
+    def search(folder: str) -> Search:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        return Search(tmp_path / folder, [Parameter("x", low=0.0, high=3.0)], ["cold_start_rate", "wasted_gb_s"], 5)
+
+    search("whole").run(20, results)
+    with pytest.MonkeyPatch.context() as patched:
+        tell, left = optuna.study.Study.tell, [told]
+
+        def stopping(study: object, *words: object, **more: object) -> object:
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return tell(study, *words, **more)
+
+        patched.setattr(optuna.study.Study, "tell", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            search("stopped").run(20, results)
+    search("stopped").run(20, results)
+    pd.testing.assert_frame_equal(search("stopped").trials(), search("whole").trials(), check_exact=True)
+    assert 10 < len(search("whole").trials()) < 20
 
 
 def test_a_search_that_has_ended_may_go_on(here: Path) -> None:
@@ -127,7 +159,6 @@ def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(importlib, "import_module", missing)
     from sim.core.errors import ConfigError
-    from sim.experiment.tuning import Parameter, Search
 
     with pytest.raises(ConfigError, match="keepwarm\\[tune\\]"):
         Search(Path(), [Parameter("window_s", low=1.0, high=2.0)], ["cold_start_rate", "wasted_gb_s"]).trials()

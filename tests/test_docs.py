@@ -91,6 +91,7 @@ def run(project: Path, command: list[str], timeout_s: float) -> None:
     """Run in the copy, with this environment's programs; show what was said if it fails."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     env = os.environ | {"PATH": programs, "PYTHONPATH": str(project), "PYTHONWARNINGS": "default"}
+    env["LOKY_MAX_CPU_COUNT"] = "1"  # a process a command: the other cores have other tests to run
     done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert "Traceback" not in done.stderr

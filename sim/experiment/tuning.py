@@ -45,13 +45,14 @@ class Parameter:
         if self.log and self.low <= 0:
             raise ConfigError(f"{self.name}: a logarithmic range begins above 0, not at {self.low:g}")
 
-    def propose(self, trial: Any) -> Any:
-        """A value for a trial of optuna's."""
+    def propose(self, trial: Any) -> None:
+        """Let a trial of optuna's have a value."""
         if self.choices:
-            return trial.suggest_categorical(self.name, list(self.choices))
-        if self.whole:
-            return trial.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
-        return self.rounded(trial.suggest_float(self.name, self.low, self.high, log=self.log))
+            trial.suggest_categorical(self.name, list(self.choices))
+        elif self.whole:
+            trial.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
+        else:
+            trial.suggest_float(self.name, self.low, self.high, log=self.log)
 
     def rounded(self, value: Any) -> Any:
         """What is really tried of a proposal: six digits, as labels show."""
@@ -96,18 +97,35 @@ class Search:
         """
         optuna = _optuna()
         study, states = self._study(optuna), optuna.trial.TrialState
-        for begun in study.get_trials(deepcopy=False, states=[states.RUNNING]):  # by a search that was killed
-            study.tell(begun.number, state=states.FAIL)
+
+        def tell(batch: Sequence[Any]) -> None:
+            proposed = [{p.name: p.rounded(trial.params[p.name]) for p in self.parameters} for trial in batch]
+            for trial, values in zip(batch, tried(proposed), strict=True):
+                if values is None:
+                    study.tell(trial.number, state=states.FAIL)
+                else:
+                    study.tell(trial.number, list(values))
+
+        begun = study.get_trials(deepcopy=False, states=[states.RUNNING])  # by a search that was killed
+        if {trial.number for trial in begun} <= self._to_be_run(study):
+            tell(begun)
+        else:
+            for trial in begun:
+                study.tell(trial.number, state=states.FAIL)
         while (ended := self._ended(study)) < trials:
             study.sampler = optuna.samplers.TPESampler(seed=(self.seed * 1_000_003 + ended) % 2**32)
             batch = [study.ask() for _ in range(min(BATCH, trials - ended))]
-            proposed = [{p.name: p.propose(trial) for p in self.parameters} for trial in batch]
-            for trial, values in zip(batch, tried(proposed), strict=True):
-                if values is None:
-                    trial.set_user_attr("gave_nothing", True)
-                    study.tell(trial, state=states.FAIL)
-                else:
-                    study.tell(trial, list(values))
+            for trial in batch:
+                for parameter in self.parameters:
+                    parameter.propose(trial)
+            study.set_user_attr(f"batch {ended}", [trial.number for trial in batch])  # from now on it is to be run
+            tell(batch)
+
+    @staticmethod
+    def _to_be_run(study: Any) -> set[int]:
+        """The numbers of the trials whose batch had been proposed whole, whatever happened then."""
+        batches = [numbers for name, numbers in study.user_attrs.items() if name.startswith("batch ")]
+        return {number for numbers in batches for number in numbers}
 
     def check(self) -> None:
         """Refuse to go on with another search."""
@@ -130,11 +148,10 @@ class Search:
         table = pd.DataFrame(rows, columns=pd.Index(names))
         return table.drop_duplicates([p.name for p in self.parameters]).reset_index(drop=True)
 
-    @staticmethod
-    def _ended(study: Any) -> int:
+    def _ended(self, study: Any) -> int:
         """Trials that gave something, or for certain nothing."""
-        return sum(trial.state.name == "COMPLETE" or "gave_nothing" in trial.user_attrs
-                   for trial in study.get_trials(deepcopy=False))  # fmt: skip
+        numbers = self._to_be_run(study)
+        return sum(trial.state.is_finished() and trial.number in numbers for trial in study.get_trials(deepcopy=False))
 
     def _study(self, optuna: Any) -> Any:
         storage = f"sqlite:///{self.folder / STORAGE}"
