@@ -241,7 +241,8 @@ class Twin:
         if not life.served:
             life.loaded_s = now_s + self.options.handler_s
         whole_s, latest_s = max(now_s, life.loaded_s) + call.service_s, now_s + self.options.timeout_s
-        call.kind, call.outcome, call.instance = kind, "ok" if whole_s <= latest_s else "timed_out", life.number
+        cut = call.service_s > self.options.timeout_s or whole_s > latest_s  # ends may round to one instant
+        call.kind, call.outcome, call.instance = kind, "timed_out" if cut else "ok", life.number
         call.start_s, call.end_s = now_s, min(whole_s, latest_s)
         seat.end_s, seat.row, seat.call = call.end_s, call.row, call
         life.served = True
@@ -407,6 +408,13 @@ def test_any_options(setting: tuple[Trace, tuple[float, ...], Options]) -> None:
 @given(settings_of_runs(calls=40))
 def test_longer_traces(setting: tuple[Trace, tuple[float, ...], Options]) -> None:
     assert_agree(*setting)
+
+
+def test_an_execution_beyond_its_time_out_by_less_than_the_clock_shows() -> None:
+    """Both ends are one number at that hour; the service time alone says that it was cut."""
+    trace = Trace.from_arrays([0], [7.999999999999999], [2.000000000000001])
+    columns = assert_agree(trace, (0.0,), Options(timeout_s=2.0000000000000004))
+    assert OUTCOMES[columns.requests.outcome[0]] == "timed_out"
 
 
 @settings(max_examples=200)
