@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -48,19 +49,29 @@ def run(words: Sequence[str]) -> None:
     if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
         screening.screen(parsed, trust)
     here = os.getpid()
+    words_besides = [part for package in packages for part in ("--trust", package)]
+    words_besides += [option for option in options if option not in SWEEP]
 
     def job(composed: DictConfig) -> None:
         place = HydraConfig.get()
         folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
-        again = [*(part for package in packages for part in ("--trust", package))]
-        again += [*(option for option in options if option not in SWEEP), *place.overrides.task]
+        sweep = place.mode == RunMode.MULTIRUN
+        if sweep and _is_finished(folder, composed):
+            _note(f"finished already: {short(folder)}")
+            return
+        again = [*words_besides, *(["--multirun", *parsed.overrides] if sweep else place.overrides.task)]
         try:
-            with claimed(folder, may_rename=by_time) as mine, _going_on(mine, again):
-                _job(composed, mine, trust).do()
+            with claimed(folder, may_rename=by_time) as mine:
+                where = ("hydra.sweep.dir", Path(place.sweep.dir).absolute()) if sweep else ("hydra.run.dir", mine)
+                with _going_on(mine, again, *where):
+                    _job(composed, mine, trust, words_besides).do()
         except KeepwarmError as error:
             if os.getpid() != here:  # a launcher's process: its launcher hands over what was raised, but no exit
-                raise KeepwarmError(str(error)) from None
-            sys.exit(say(error))
+                raise KeepwarmError(f"job {place.job.num}: {error}") from None
+            if not sweep or composed.fail_fast:
+                sys.exit(say(error))
+            _note(f"error in job {place.job.num}: {error}")
+            raise KeepwarmError("not every job of the sweep has finished") from None  # said when all others have
         finally:
             if by_time:
                 _remove_empty_days(folder)
@@ -85,23 +96,32 @@ def _errors_as_raised() -> Iterator[None]:
             os.environ[AS_RAISED] = before
 
 
-def _job(composed: DictConfig, folder: Path, trust: Trust) -> Job:
+def _job(composed: DictConfig, folder: Path, trust: Trust, options: Sequence[str]) -> Job:
     started, place = datetime.now(UTC), HydraConfig.get()
     presets = [Path(s.path) for s in place.runtime.config_sources if s.schema == "file"]
     values = config.plain(composed)
     built = run_config.build_run(values, presets, trust)
-    return Job(built, config.to_yaml(values), place.overrides.task, folder, Console(), started)
+    return Job(built, config.to_yaml(values), place.overrides.task, folder, Console(), started, options)
+
+
+def _is_finished(folder: Path, composed: DictConfig) -> bool:
+    """Whether this very job of a sweep, begun again, has ended before."""
+    written = folder / CONFIG
+    if not ((folder / MANIFEST).exists() and written.exists()):
+        return False
+    return written.read_text("utf-8") == config.to_yaml(config.plain(composed))
 
 
 @contextmanager
-def _going_on(folder: Path, words: Sequence[str]) -> Iterator[None]:
-    """Say, where a run ends early, what is kept of it and how to go on."""
+def _going_on(folder: Path, words: Sequence[str], key: str, place: Path) -> Iterator[None]:
+    """Say, where a run ends early, what is kept of it and how to go on: the same words, `key` naming the `place`."""
     try:
         yield
     except BaseException:
         cells = len(list((folder / CELLS).glob("*.parquet")))
         if cells:
-            again = shlex.join(["keepwarm", "run", f"hydra.run.dir={short(folder)}", *words])
+            others = [word for word in words if not word.startswith(f"{key}=")]
+            again = shlex.join(["keepwarm", "run", f"{key}={short(place)}", *others])
             said = "one finished run is kept" if cells == 1 else f"{cells} finished runs are kept"
             _note(f"{said} in {short(folder)}; go on with: {again}")
         raise
@@ -152,9 +172,12 @@ def rerun(words: Sequence[str]) -> None:
     manifest = json.loads((before / MANIFEST).read_text("utf-8"))
     labels = [policy["label"] for policy in read_index(before).policies] if (before / INDEX).exists() else None
     values = {**config.read_yaml(text, str(before / CONFIG)), "reuse": []}
-    built = run_config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
-    with claimed(before.with_name(f"{before.name}-rerun"), may_rename=True) as mine:
-        Job(built, text, manifest["overrides"], mine, Console(), started).do()
+    with (
+        claimed(before.with_name(f"{before.name}-rerun"), may_rename=True) as mine,
+        _working_in(manifest["host"].get("directory")),
+    ):
+        built = run_config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
+        Job(built, text, manifest["overrides"], mine, Console(), started, manifest.get("options", [])).do()
     differing = sorted(_differing(before, mine))
     if differing:
         more = f" and {len(differing) - 10} more" if len(differing) > 10 else ""
@@ -162,6 +185,16 @@ def rerun(words: Sequence[str]) -> None:
         sys.exit(1)
     Console().print(f"identical: every output of {before} but its manifest is the same to the byte", markup=False,
                     highlight=False, soft_wrap=True)  # fmt: skip
+
+
+@contextmanager
+def _working_in(directory: str | None) -> Iterator[None]:
+    """Relative paths mean what they meant to the run, if there still is the folder that it ran in."""
+    if directory is None or not Path(directory).is_dir():
+        yield
+        return
+    with chdir(directory):
+        yield
 
 
 def _differing(one: Path, other: Path) -> Iterator[str]:

@@ -41,6 +41,7 @@ class Job:
         run: what was configured.
         config_yaml: the configuration, as it is written.
         overrides: those of the command line.
+        options: its other words.
         folder: for the results, and this run's alone.
         console: what people see.
         started: when.
@@ -52,6 +53,7 @@ class Job:
     folder: Path
     console: Console
     started: datetime
+    options: Sequence[str] = ()
 
     def do(self) -> None:
         """One comparison or study: read, simulate, write, show."""
@@ -119,8 +121,8 @@ class Job:
 
     def _manifest(self, facts: Mapping[str, Any], replications: int) -> dict[str, Any]:
         return manifest(
-            facts, self.run.setting, overrides=self.overrides, replications=replications, started=self.started,
-            ended=datetime.now(UTC),
+            facts, self.run.setting, overrides=self.overrides, options=self.options, replications=replications,
+            started=self.started, ended=datetime.now(UTC),
         )  # fmt: skip
 
     def _say_written(self) -> None:

@@ -82,15 +82,21 @@ def test_a_run_writes_its_files_and_nothing_else(here: Path, trace: Path) -> Non
     assert f"written to {Path('out/run')}: {WRITTEN}" in done.out
 
 
-def test_a_run_ends_in_a_report_unless_it_is_not_wanted(here: Path, trace: Path) -> None:
-    done = keepwarm("run", *QUICK[:-1], f"workload.path={trace}", "hydra.run.dir=run")
+def test_a_run_ends_in_a_report_unless_it_is_not_wanted(
+    here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "conf").mkdir()
+    done = keepwarm("run", *QUICK[:-1], f"workload.path={trace}", "hydra.run.dir=run", "--config-dir", "conf")
     assert done.status == 0, done.err
     assert {"report.html", "table.md", "table.tex", "figures"} <= {path.name for path in (here / "run").iterdir()}
     assert (here / "run" / "figures" / "pareto.png").read_bytes().startswith(b"\x89PNG")
     assert (here / "run" / "figures" / "pareto.svg").read_text().startswith("<?xml")
     page = (here / "run" / "report.html").read_text()
-    assert "keepwarm run platform=constant_start" in page
-    assert keepwarm("rerun", "run").status == 0
+    assert "keepwarm run --config-dir conf platform=constant_start" in page
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    assert keepwarm("rerun", "../run").status == 0
+    monkeypatch.chdir(here)
     (here / "run" / "report.html").unlink()
     assert keepwarm("report", "run").status == 0
     assert (here / "run" / "report.html").read_text() == page
@@ -116,7 +122,7 @@ def test_a_finished_run_is_not_overwritten_unasked(here: Path, trace: Path, swee
     assert keepwarm(*words).status == 0
     before = {file: (here / file).read_bytes() for file in left_in(here)}
     done = keepwarm(*words, "seed=5", *["--multirun"] * sweep)
-    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert (done.status, done.err.count("\n")) == (2, 1 + sweep)
     assert "holds a finished run: name another folder, or remove it" in done.err
     assert {file: (here / file).read_bytes() for file in before} == before
 
@@ -304,13 +310,30 @@ def test_lists_of_policies_are_swept_too(here: Path, trace: Path) -> None:
     assert [len(pd.read_csv(f"sweep/{job}/comparison.csv")) for job in "01"] == [1, 2]
 
 
-def test_a_sweep_ends_at_the_first_job_that_cannot_be(here: Path, trace: Path) -> None:
+@pytest.mark.parametrize("fail_fast", [False, True])
+def test_of_a_sweep_all_is_done_that_can_be(here: Path, trace: Path, fail_fast: bool) -> None:
     done = keepwarm("run", "-m", *QUICK, "policies.fixed_1m.window_s=90,abc,120", f"workload.path={trace}",
-                    "hydra.sweep.dir=sweep")  # fmt: skip
+                    "hydra.sweep.dir=sweep", f"fail_fast={fail_fast}")  # fmt: skip
     assert done.status == 2
-    assert done.err == "error: policies.fixed_1m.window_s: expected a number, got 'abc'\n"
-    assert left_in(here) == sorted(["sweep/multirun.yaml", *(f"sweep/0/{name}" for name in FILES)])
-    assert not (here / "sweep" / "1").exists()
+    said = "policies.fixed_1m.window_s: expected a number, got 'abc'\n"
+    more = f"error in job 1: {said}error: not every job of the sweep has finished\n"
+    assert done.err == (f"error: {said}" if fail_fast else more)
+    jobs = "0" if fail_fast else "02"
+    assert left_in(here) == sorted(["sweep/multirun.yaml", *(f"sweep/{job}/{name}" for job in jobs for name in FILES)])
+
+
+def test_a_sweep_begun_again_does_what_is_left(here: Path, trace: Path) -> None:
+    words = ["run", "-m", *QUICK, f"workload.path={trace}", "hydra.sweep.dir=sweep"]
+    assert keepwarm(*words, "seed=1,2,3").status == 0
+    sweep = here / "sweep"
+    before = {name: (sweep / name).stat().st_mtime_ns for name in left_in(sweep) if name[0] in "02"}
+    (sweep / "1/manifest.json").unlink()
+    done = keepwarm(*words, "seed=1,2,3")
+    assert done.status == 0
+    assert done.err == "finished already: sweep/0\nfinished already: sweep/2\n"
+    assert before == {name: (sweep / name).stat().st_mtime_ns for name in before}
+    assert json.loads((sweep / "1/manifest.json").read_text())["seed"] == 2
+    assert "0 holds a finished run" in keepwarm(*words, "seed=4,2,3").err
 
 
 # What the user can mend

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -148,6 +148,7 @@ def _ready(
         "platform": platform_note(trace, setting),
         "frozen": trace.about.get("frozen"),
         "is_random": is_random(trace, experiment.policies, setting),
+        "replications": asdict(experiment.replications),
         "seed": setting.seed,
         "warm_up_s": setting.warm_up_s,
         "horizon_s": measured_span(trace, setting.warm_up_s, setting.horizon_s).end_s,

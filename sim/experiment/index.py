@@ -154,7 +154,9 @@ class Index:
         notes = {
             "workload": variant.facts["workload"],
             "platform": variant.facts["platform"],
-            "intervals": intervals_note(source, n, apps, variant.facts["frozen"]),
+            "intervals": intervals_note(
+                source, n, apps, variant.facts["frozen"], self._missed(variant, kept, summaries)
+            ),
             "baseline": BASELINE_NOTE,
         }
         frame, differences = self._frame(kept, summaries, estimates), pd.DataFrame()
@@ -165,6 +167,13 @@ class Index:
         return VariantOutcome(
             variant.label, frame, differences, notes, variant.functions, digests, frontier, told["leaves_out"]
         )
+
+    @staticmethod
+    def _missed(variant: IndexedVariant, kept: Sequence[str], summaries: Mapping[str, pd.DataFrame]) -> str:
+        """Which intervals are wider than was asked for, in words."""
+        asked = Replications(**variant.facts["replications"])
+        values = pd.DataFrame({label: summaries[label][asked.metric] for label in kept})
+        return asked.missed(values) if variant.facts["is_random"] and values.size else ""
 
     def _missing(self, variant: IndexedVariant, kept: Sequence[str], n: int) -> list[str]:
         """What the comparison of a variant lacks, in sentences."""

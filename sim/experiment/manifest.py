@@ -21,23 +21,27 @@ PACKAGES: Final = ("keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "
 
 
 def manifest(
-    read: Mapping[str, Any], setting: Setting, *, overrides: Sequence[str], replications: int, started: datetime,
-    ended: datetime,
+    read: Mapping[str, Any], setting: Setting, *, overrides: Sequence[str], options: Sequence[str] = (),
+    replications: int, started: datetime, ended: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """Versions, commit, overrides, seeds, what was read and all else a run has to say, host and times, for JSON."""
     return {
         "versions": {"python": sys.version.split()[0], **{name: _version(name) for name in PACKAGES}},
         "source": git_state(Path(__file__).resolve().parent),
         "overrides": list(overrides),
+        "options": list(options),
         "engine": setting.engine,
         "seed": setting.seed,
         "replications": replications,
         **_plain(read),
-        "host": {"system": machine.platform(), "machine": machine.machine(), "name": machine.node()},
+        "host": {
+            "system": machine.platform(), "machine": machine.machine(), "name": machine.node(),
+            "directory": str(Path.cwd()),
+        },
         "started": started.isoformat(),
         "ended": ended.isoformat(),
         "seconds": (ended - started).total_seconds(),
-    }
+    }  # fmt: skip
 
 
 def trace_facts(trace: Trace) -> dict[str, Any]:

@@ -54,8 +54,16 @@ def _life_note(life_s: float | Distribution) -> tuple[str, ...]:
     return () if np.isinf(life_s) else (f"instances live at most {life_s:g} s",)
 
 
-def intervals_note(source: Source, replications: int, apps: int, frozen: str | None) -> str:
-    """What the intervals are of; a trace that froze a draw is neither exact nor varied by replications."""
+def intervals_note(source: Source, replications: int, apps: int, frozen: str | None, missed: str = "") -> str:
+    """What the intervals are of; a trace that froze a draw is neither exact nor varied by replications.
+
+    Args:
+        source: of the intervals.
+        replications: their number.
+        apps: theirs.
+        frozen: what the trace is, if it froze a draw.
+        missed: which intervals are wider than was asked for.
+    """
     if source == "exact":
         return "nothing is random here: the numbers are exact for this trace and platform"
     if source == "apps":
@@ -66,4 +74,5 @@ def intervals_note(source: Source, replications: int, apps: int, frozen: str | N
         said = "one replication: no intervals"
     else:
         said = f"± half-widths of 95 % t intervals over {replications} replications"
-    return f"{said}; the trace is {frozen}, which no interval knows of" if frozen is not None else said
+    said = f"{said}; the trace is {frozen}, which no interval knows of" if frozen is not None else said
+    return f"{said}; {missed}" if missed else said

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-import numpy as np
 import pandas as pd
 
 from sim.core import checks
@@ -66,12 +65,29 @@ class Replications:
         done = len(values)
         if self.target_rel_halfwidth is None or done >= self.most:
             return done
-        half = np.array([half_width(values[name]) for name in values])
-        allowed = self.target_rel_halfwidth * np.abs(values.mean().to_numpy())
-        wide = half > allowed  # never where a value is NaN: more of them would not help
-        if not wide.any():
+        widths = self._relative_widths(values) / self.target_rel_halfwidth
+        if not (widths > 1).any():  # never where a value is NaN: more of them would not help
             return done
-        with np.errstate(divide="ignore"):
-            times = float(np.max((half[wide] / allowed[wide]) ** 2))
+        times = float(widths.max() ** 2)
         wanted = 2 * done if times > 2 else ceil(done * times)  # the width is not known well enough to go further
         return min(self.most, max(done + 1, wanted))
+
+    def missed(self, values: pd.DataFrame) -> str:
+        """For which policies the interval is wider than asked, in words; empty if for none.
+
+        Args:
+            values: as `next` takes them.
+        """
+        if self.target_rel_halfwidth is None:
+            return ""
+        widths = self._relative_widths(values)
+        wide = [f"{name} ({width:.2g})" for name, width in widths.items() if width > self.target_rel_halfwidth]
+        return (
+            f"the half-width asked for, {self.target_rel_halfwidth:g} of the mean of {self.metric}, was not reached in"
+            f" {len(values)} replications for {', '.join(wide)}"
+        ) if wide else ""  # fmt: skip
+
+    def _relative_widths(self, values: pd.DataFrame) -> pd.Series:
+        """Half-width over mean, a row a policy; NaN where a value is, infinite where all that the mean is not is 0."""
+        half = values.apply(half_width)
+        return half / values.mean().abs().where(half != 0, 1.0)

@@ -1,19 +1,26 @@
-"""A trace that many processes read and only one holds: its columns in a file that each of them maps into memory."""
+"""A trace that many processes read and only one holds: its columns lie in a file that each of them maps into memory."""
 
 from __future__ import annotations
 
+import io
 import mmap
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, cast
 
+import pandas as pd
+from pyarrow import feather
+
+from sim.workload.functions import function_table
 from sim.workload.trace import Trace
 
 ALIGNED: Final = 64
 """Bytes at whose multiples columns begin."""
+FUNCTIONS: Final = ".functions"
+"""Ends the name of the file of the table of functions."""
 
 
 class TraceSource(Protocol):
@@ -39,11 +46,12 @@ class HeldTrace:
 
 @dataclass(frozen=True)
 class SharedTrace:
-    """A trace of any process that sees the file. What travels to them is this, without the columns.
+    """A trace of any process that sees the files. What travels to them is this, which is small.
 
     Attributes:
-        path: the columns, one after the other. Nothing else is in the file, and nothing in it is ever unpickled.
-        frame: the trace less its columns, pickled.
+        path: the columns, one after the other; beside it, as ``<stem>.functions``, the table of functions, as an Arrow
+            file. Nothing in them is ever unpickled.
+        frame: the trace less these, pickled.
         places: begin and length of each column, in bytes.
     """
 
@@ -56,13 +64,35 @@ class SharedTrace:
         return _drawn(self, replication)
 
 
+class _Writer(pickle.Pickler):
+    """Pickles a trace but for its table of functions, which may be as large as many a column."""
+
+    def __init__(self, file: BinaryIO, columns: list[pickle.PickleBuffer], functions: pd.DataFrame) -> None:
+        super().__init__(file, protocol=5, buffer_callback=columns.append)
+        self._functions = functions
+
+    def persistent_id(self, obj: object) -> str | None:
+        return FUNCTIONS if obj is self._functions else None
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, frame: bytes, columns: Sequence[memoryview], functions: Path) -> None:
+        super().__init__(io.BytesIO(frame), buffers=columns)
+        self._functions = functions
+
+    def persistent_load(self, pid: object) -> pd.DataFrame:
+        return function_table(feather.read_feather(str(self._functions), use_threads=False))
+
+
 def share(trace: Trace, path: Path) -> SharedTrace:
-    """Write the columns of a trace into a file."""
+    """Write the columns of a trace and its table of functions into files."""
     columns: list[pickle.PickleBuffer] = []
-    frame = pickle.dumps(trace, protocol=5, buffer_callback=columns.append)
+    frame = io.BytesIO()
+    _Writer(frame, columns, trace.functions).dump(trace)
     with path.open("wb") as file:
         places = tuple(_append(file, column) for column in columns)
-    return SharedTrace(path.resolve(), frame, places)
+    feather.write_feather(trace.functions, str(path.with_suffix(FUNCTIONS)))
+    return SharedTrace(path.resolve(), frame.getvalue(), places)
 
 
 def _append(file: BinaryIO, column: pickle.PickleBuffer) -> tuple[int, int]:
@@ -77,8 +107,7 @@ def _opened(shared: SharedTrace) -> Trace:
     with shared.path.open("rb") as file:
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if shared.places else memoryview(b"")
     columns: Sequence[memoryview] = [mapped[begin : begin + length] for begin, length in shared.places]
-    trace: Trace = pickle.loads(shared.frame, buffers=columns)
-    return trace
+    return cast(Trace, _Reader(shared.frame, columns, shared.path.with_suffix(FUNCTIONS)).load())
 
 
 @lru_cache(maxsize=1)

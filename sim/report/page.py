@@ -105,7 +105,7 @@ class How:
     """How to do it again."""
 
     lines: Sequence[str] = ()
-    command: str = ""
+    commands: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = field(default=())
     config: str = ""
 
@@ -224,13 +224,22 @@ def _picture(anchor: str, picture: Picture) -> dict[str, Any]:
 
 
 def _how(outcome: Outcome) -> How:
-    manifest = outcome.manifest
-    again = [word for word in map(str, manifest.get("overrides", [])) if not word.startswith("hydra.")]
-    words = again if again[:1] == ["tune"] else ["run", *again]
-    command = shlex.join(["keepwarm", *words]) if manifest else ""
-    config = outcome.config_yaml
-    return How([AGAIN], printable(command), [(name, printable(value)) for name, value in _facts(manifest)],
-               "\n".join(map(printable, config.splitlines())))  # fmt: skip
+    of_each = {run: manifest for run, manifest in (outcome.merged_from or {"": outcome.manifest}).items() if manifest}
+    facts = [
+        (printable(f"{run}: {name}" if run else name), printable(value))
+        for run, manifest in of_each.items()
+        for name, value in _facts(manifest)
+    ]
+    config = "\n".join(map(printable, outcome.config_yaml.splitlines()))
+    return How([AGAIN], [printable(_command(manifest)) for manifest in of_each.values()], facts, config)
+
+
+def _command(manifest: Mapping[str, Any]) -> str:
+    """What was typed, but for where results go."""
+    words = [word for word in map(str, manifest.get("overrides", [])) if not word.startswith("hydra.")]
+    if words[:1] != ["tune"]:
+        words = ["run", *map(str, manifest.get("options", [])), *words]
+    return shlex.join(["keepwarm", *words])
 
 
 def _facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,7 @@ class Outcome:
         config_yaml: the configuration; empty if there was none.
         manifest: see `sim.experiment.manifest`; empty if the run has not ended, or was none of the command line.
         failures: what went wrong, a sentence a run that gave nothing.
+        merged_from: the manifests of the runs whose variants these are, by name; empty if it is one run's.
     """
 
     variants: Sequence[VariantOutcome]
@@ -57,6 +58,7 @@ class Outcome:
     config_yaml: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     failures: Sequence[str] = ()
+    merged_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -93,4 +95,5 @@ def merged(outcomes: Mapping[str, Outcome]) -> Outcome:
         for variant in outcome.variants
     ]
     failures = [f"{name}: {failure}" for name, outcome in outcomes.items() for failure in outcome.failures]
-    return Outcome(variants, failures=failures)
+    manifests = {name: outcome.manifest for name, outcome in outcomes.items()}
+    return Outcome(variants, failures=failures, merged_from=manifests)

@@ -18,6 +18,7 @@ from sim.config import policy_presets
 from sim.core.random import generator
 from sim.experiment.cells import cell_key, trace_key
 from sim.experiment.fingerprint import fingerprint
+from sim.experiment.intervals import half_width
 from sim.experiment.replications import Replications
 from sim.experiment.setting import Setting
 from sim.experiment.sharing import share
@@ -79,7 +80,10 @@ def test_vary_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     alone = sim.load_run("alone").frame
     pd.testing.assert_frame_equal(outcome.variants[3].frame, alone, check_exact=True)
     assert keepwarm("report", "out", "alone", "--out", "both").status == 0
-    assert (tmp_path / "both" / "report.html").exists()
+    page = (tmp_path / "both" / "report.html").read_text("utf-8")
+    assert page.count("<pre><code>keepwarm run workload.path=small") == 2  # how both were made
+    assert "<dt>out: seed</dt>" in page
+    assert "<dt>alone: seed</dt>" in page
     assert keepwarm("rerun", "out").status == 0
 
 
@@ -116,9 +120,20 @@ def test_replications_go_on_until_the_interval_is_narrow(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(fixed, frame, check_exact=True)
 
 
+def test_a_target_that_is_missed_is_told(tmp_path: Path) -> None:
+    trace = sim.load_trace(small_counts(tmp_path / "counts", 40), arrivals="poisson")
+    wanted = {"min": 2, "max": 3, "target_rel_halfwidth": 1e-6, "metric": "wasted_gb_s"}
+    outcome = sim.run_experiment(tmp_path / "run", trace, POLICIES, Platform(start_s=0.5), replications=wanted, jobs=1)
+    said = "the half-width asked for, 1e-06 of the mean of wasted_gb_s, was not reached in 3 replications for"
+    assert said in outcome.variants[0].notes["intervals"]
+    assert sim.load_run(tmp_path / "run").variants[0].notes == outcome.variants[0].notes
+
+
 def test_how_many_replications_come_next() -> None:
     until = Replications(min=4, max=1000, target_rel_halfwidth=0.05, metric="cold_start_rate")
     wide = pd.DataFrame({"a": generator(1, 0, "t").normal(1.0, 0.3, 4)})
+    assert until.missed(wide).endswith(f"4 replications for a ({half_width(wide['a']) / wide['a'].mean():.2g})")
+    assert until.missed(pd.DataFrame({"a": [1.0] * 4, "b": [0.0] * 4, "c": [np.nan] * 4})) == ""
     assert until.next(wide) == 8  # never more than twice: the width itself is uncertain
     assert until.next(pd.DataFrame({"a": [1.0, 1.0, 1.0, 1.0]})) == 4
     assert until.next(pd.DataFrame({"a": [0.0] * 4})) == 4
