@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -48,38 +49,63 @@ def run(words: Sequence[str]) -> None:
     sys.argv += options + parsed.overrides  # Hydra wants options first
     if not (parsed.help or parsed.hydra_help or parsed.shell_completion):
         screening.screen(parsed, trust)
-    here = os.getpid()
-    words_besides = [part for package in packages for part in ("--trust", package)]
-    words_besides += [option for option in options if option not in SWEEP]
+    besides = [part for package in packages for part in ("--trust", package)]
+    besides += [option for option in options if option not in SWEEP]
+    jobs = _Jobs(trust, besides, parsed.overrides, os.getpid())
 
     def job(composed: DictConfig) -> None:
+        jobs.do(composed)
+
+    with _errors_as_raised():
+        hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(
+            job
+        )()
+    if jobs.failed:
+        raise KeepwarmError(f"of the sweep, not finished: {', '.join(jobs.failed)}")
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """What Hydra hands over: one job, or those of a sweep.
+
+    Attributes:
+        trust: whose classes may be named.
+        options: what was typed besides overrides,
+        overrides: and these.
+        process: that was told to run.
+        failed: jobs of a sweep, in this process, that did not finish.
+    """
+
+    trust: Trust
+    options: Sequence[str]
+    overrides: Sequence[str]
+    process: int
+    failed: list[str] = field(default_factory=list)
+
+    def do(self, composed: DictConfig) -> None:
+        """One job."""
         place = HydraConfig.get()
         folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
         sweep = place.mode == RunMode.MULTIRUN
         if sweep and _is_finished(folder, composed):
             _note(f"finished already: {short(folder)}")
             return
-        again = [*words_besides, *(["--multirun", *parsed.overrides] if sweep else place.overrides.task)]
+        again = [*self.options, *(["--multirun", *self.overrides] if sweep else place.overrides.task)]
         try:
             with claimed(folder, may_rename=by_time) as mine:
                 where = ("hydra.sweep.dir", Path(place.sweep.dir).absolute()) if sweep else ("hydra.run.dir", mine)
                 with _going_on(mine, again, *where):
-                    _job(composed, mine, trust, words_besides).do()
+                    _job(composed, mine, self.trust, self.options).do()
         except KeepwarmError as error:
-            if os.getpid() != here:  # a launcher's process: its launcher hands over what was raised, but no exit
+            if os.getpid() != self.process:  # a launcher's, which hands over what was raised, but no exit
                 raise KeepwarmError(f"job {place.job.num}: {error}") from None
             if not sweep or composed.fail_fast:
                 sys.exit(say(error))
-            _note(f"error in job {place.job.num}: {error}")
-            raise KeepwarmError("not every job of the sweep has finished") from None  # said when all others have
+            self.failed.append(f"job {place.job.num}")
+            _note(f"error in {self.failed[-1]}: {error}")
         finally:
             if by_time:
                 _remove_empty_days(folder)
-
-    with _errors_as_raised():
-        hydra.main(version_base=config.VERSION_BASE, config_path=str(config.config_dir()), config_name=config.ROOT)(
-            job
-        )()
 
 
 @contextmanager

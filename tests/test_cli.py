@@ -122,7 +122,7 @@ def test_a_finished_run_is_not_overwritten_unasked(here: Path, trace: Path, swee
     assert keepwarm(*words).status == 0
     before = {file: (here / file).read_bytes() for file in left_in(here)}
     done = keepwarm(*words, "seed=5", *["--multirun"] * sweep)
-    assert (done.status, done.err.count("\n")) == (2, 1 + sweep)
+    assert (done.status, done.err.count("\n")) == (2, 1 + sweep), done.err
     assert "holds a finished run: name another folder, or remove it" in done.err
     assert {file: (here / file).read_bytes() for file in before} == before
 
@@ -316,7 +316,7 @@ def test_of_a_sweep_all_is_done_that_can_be(here: Path, trace: Path, fail_fast: 
                     "hydra.sweep.dir=sweep", f"fail_fast={fail_fast}")  # fmt: skip
     assert done.status == 2
     said = "policies.fixed_1m.window_s: expected a number, got 'abc'\n"
-    more = f"error in job 1: {said}error: not every job of the sweep has finished\n"
+    more = f"error in job 1: {said}error: of the sweep, not finished: job 1\n"
     assert done.err == (f"error: {said}" if fail_fast else more)
     jobs = "0" if fail_fast else "02"
     assert left_in(here) == sorted(["sweep/multirun.yaml", *(f"sweep/{job}/{name}" for job in jobs for name in FILES)])

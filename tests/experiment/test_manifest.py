@@ -55,7 +55,9 @@ def test_it_says_with_what() -> None:
     assert set(versions) == {"python", *PACKAGES}
     assert all(versions[name] == metadata.version(name) for name in PACKAGES)
     assert {"keepwarm", "simpy", "numpy", "pandas", "pyarrow", "hydra-core"} <= set(PACKAGES)
-    assert facts["host"] == {"system": machine.platform(), "machine": machine.machine(), "name": machine.node()}
+    assert facts["host"] == {
+        "system": machine.platform(), "machine": machine.machine(), "name": machine.node(), "directory": str(Path.cwd())
+    }  # fmt: skip
 
 
 def test_it_says_when() -> None:
