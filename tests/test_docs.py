@@ -2,7 +2,8 @@
 
 Blocks fenced as ``python`` are run in a copy of the project; those of one page share their names, as in one script.
 Blocks fenced as ``bash``, ``sh`` or ``console`` are run by bash; where lines of a console block begin with ``$``, only
-these are commands. Lines that install or make the project are left out. A block that cannot be run has, on the line
+these are commands. Lines that install or make the project are left out, and runs draw no page unless the block looks at
+it. A block that cannot be run has, on the line
 above it, a comment that says why: ``<!-- not run: reason -->``.
 """
 
@@ -11,19 +12,24 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
+from sim import load_trace
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if page.is_file()]
 SHELL = ("bash", "sh", "console", "shell")
 TIMEOUT_S = 300
+EVERY = 20
+"""Of so many calls of the default trace one is there."""
 MOST_NOT_RUN = 5
 
 FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}) *(?P<language>\w*)")
 NOT_RUN = re.compile(r"^<!-- not run: (?P<reason>.+) -->$")
+RUN = re.compile(r"(?<=keepwarm run)(?= (?!-))")
 LEFT_OUT = re.compile(r"(make|git clone|pip|python -m pip|cd keepwarm)\b")
 
 
@@ -46,7 +52,8 @@ class Block:
         lines = self.text.splitlines()
         if self.language == "console" and any(line.startswith("$ ") for line in lines):
             lines = [line.removeprefix("$ ") for line in lines if line.startswith(("$ ", "> "))]
-        return "\n".join("" if LEFT_OUT.match(line) else line for line in lines)
+        commands = "\n".join("" if LEFT_OUT.match(line) else line for line in lines)
+        return commands if "report.html" in commands else re.sub(RUN, r"\g<0> report=false", commands)
 
     @property
     def needs_shared(self) -> bool:
@@ -74,16 +81,27 @@ def blocks_of(page: Path) -> list[Block]:
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 COMMANDS = [block for block in BLOCKS if block.language in SHELL and not block.not_run and block.commands.strip()]
+COMMANDS = list({block.commands: block for block in reversed(COMMANDS)}.values())[::-1]  # of those alike, the first
 SCRIPTS = [[block for block in blocks_of(page) if block.language == "python" and not block.not_run] for page in PAGES]
 SCRIPTS = [blocks for blocks in SCRIPTS if blocks]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project to work in, without what was made in it."""
+    """A copy of the project to work in, without what was made in it, and with a part of its trace.
+
+    What the README says of the whole trace is tested in test_readme.py.
+    """
     copy = tmp_path_factory.mktemp("docs") / "keepwarm"
     made = shutil.ignore_patterns(".*", "__pycache__", "outputs", "multirun", "runs", "build", "dist", "tests")
     shutil.copytree(ROOT, copy, ignore=made)
+    whole = load_trace(copy / "traces" / "default")
+    shutil.rmtree(copy / "traces" / "default")
+    rows = slice(None, None, EVERY)
+    part = replace(
+        whole, function=whole.function[rows], arrival_s=whole.arrival_s[rows], duration_s=whole.duration_s[rows]
+    )
+    part.save(copy / "traces" / "default")
     return copy
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -27,6 +29,7 @@ __all__ = ["cost", "pareto", "pareto_front", "save_figure"]
 
 FloatArray = npt.NDArray[np.float64]
 
+DPI: Final = 200
 NAMED_BESIDE: Final = 12
 """Policies named beside their points; more get a legend below, as do names that do not fit."""
 COSTS: Final = (
@@ -116,16 +119,22 @@ def costs_shown(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write ``<stem>.png`` (200 dpi) and ``<stem>.svg``; the same figure gives the same bytes.
+    """Write ``<stem>.png`` (`DPI` dots per inch) and ``<stem>.svg``; the same figure gives the same bytes.
 
     Returns:
         The files written.
     """
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
     stem.parent.mkdir(parents=True, exist_ok=True)
-    with house_style():
-        figure.savefig(png, metadata={"Software": None})
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    canvas, dpi = figure.canvas, figure.dpi
+    try:  # by the canvases themselves, since `savefig` draws everything twice
+        with house_style():
+            figure.dpi = DPI
+            FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+            FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    finally:
+        figure.dpi = dpi
+        figure.set_canvas(canvas)
     return [png, svg]
 
 

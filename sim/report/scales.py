@@ -85,7 +85,7 @@ def choose_signed(values: FloatArray, *, ticks: int = 4, room: float = 0.0) -> S
         room: part of the axis to leave free at each end, besides what always is.
     """
     size = np.abs(values[np.isfinite(values)])
-    size = size[size > 0]
+    size = size[size >= np.finfo(np.float64).tiny]  # of what is smaller no axis can be made
     if not size.size or size.max() < LOG_FROM * size.min():
         most = 1.1 * float(size.max()) if size.size else 1.0
         nice = MaxNLocator(nbins=2 * ticks, steps=[1, 2, 5, 10]).tick_values(-most, most)

@@ -31,7 +31,6 @@ STYLE: Final[dict[str, Any]] = {
     "xtick.minor.width": 0.4,
     "ytick.minor.width": 0.4,
     "figure.dpi": 200,
-    "savefig.dpi": 200,
     "svg.fonttype": "path",  # a browser without the font would set other widths, and names would run into each other
     "svg.hashsalt": "keepwarm",
 }
