@@ -1,0 +1,1 @@
+"""The scaling role: how many instances, decided from metrics."""

@@ -1,0 +1,175 @@
+"""Knative's metric window: buckets of a second each, and their average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import floor, modf, pow
+from typing import Final
+
+from sim.core import checks
+
+NANOSECONDS: Final = 1_000_000_000
+"""In a second."""
+NEXT_SECOND: Final = 1.0 - 0.5e-9
+"""The fraction of a second from which the nearest nanosecond is the next second."""
+NEVER: Final = -(1 << 62)
+"""The bucket of a write that has not been: so long ago that it is outside every window."""
+LEAST_DECAY: Final = 0.2
+"""The weight of the newest bucket of a weighted average is at least this, however long the window."""
+WEIGHTS_MISS: Final = 1.0 - 0.9999
+"""What the weights of a whole window may lack to 1, unless the newest weighs `LEAST_DECAY`."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """The nearest whole number of nanoseconds; the fraction is taken apart first, so that no digit of it is lost."""
+    whole = int(seconds)
+    return whole * NANOSECONDS + round((seconds - whole) * 1e9)
+
+
+class KpaWindow:
+    """The average of a metric over the seconds just past, as Knative's autoscaler sees it.
+
+    Values recorded in one bucket add up. The *linear* average is the sum of the buckets over their number, to six
+    digits, halves away from zero. The number counts from the first write: a young window is averaged over what it has
+    seen. Buckets between two writes that none fell in count as 0, but those after the last write do not count at all:
+    as long as nothing is written, the average is that of the part of the window not yet over. A window without writes
+    is forgotten, and young again at the next. The *weighted* average gives the newest bucket the weight a and each
+    older one 1 − a times its successor's, with a = max(1 − 0.0001^(1/n), 0.2) for n buckets; it is not rounded, and
+    seconds after the last write weigh in as 0.
+
+    Source: Knative serving, 98e5ef90, pkg/autoscaler/aggregation/bucketing.go. As there, the sum is kept from write to
+    write, so that even its rounding errors are the same, and a record or an average costs what has changed since the
+    last one; only a weighted average goes through its buckets.
+
+    Args:
+        window_s: seconds, at least 1; in Knative 60 by default for the stable window and 6 for the panic window.
+        granularity_s: whole seconds a bucket, 1 in Knative. Buckets begin at multiples of it.
+        weighted: whether the average is the weighted one, Knative's aggregation algorithm "weighted-exponential".
+
+    Raises:
+        ConfigError: a parameter is not in its range.
+    """
+
+    __slots__ = ("_aged_to", "_aged_total", "_decay", "_first", "_last", "_ring", "_total", "_unit_s", "_window_ns")
+
+    def __init__(self, window_s: float, granularity_s: int = 1, weighted: bool = False) -> None:
+        checks.whole("KpaWindow: granularity_s", granularity_s, low=1)
+        self._unit_s = int(granularity_s)
+        self._window_ns = _window_ns(window_s)
+        self._ring = [0.0] * self._buckets_of(self._window_ns)  # bucket i is at i modulo its length
+        self._decay = _decay(len(self._ring)) if weighted else None
+        self._total = 0.0
+        self._first = self._last = NEVER  # the buckets of the first and the last write
+        self._aged_to, self._aged_total = NEVER, 0.0  # the total without what is over at a bucket after the last write
+
+    def record(self, now_s: float, value: float) -> None:
+        """Add a value to the bucket of `now_s`; one that lies a window or more before the last write is dropped."""
+        self.record_each(now_s, (value,))
+
+    def record_each(self, first_s: float, values: Iterable[float]) -> None:
+        """Record a value a bucket: the first in that of `first_s`, each other one in the next."""
+        ring, size, total, first, last = self._ring, len(self._ring), self._total, self._first, self._last
+        for bucket, value in enumerate(values, self._bucket(first_s)):
+            ahead = bucket - last
+            if ahead:
+                if ahead <= -size:
+                    continue
+                if first == NEVER or bucket < first:
+                    first = bucket
+                if ahead >= size:
+                    ring[:], total, first = [0.0] * size, 0.0, bucket
+                    last = bucket
+                elif ahead > 0:
+                    for skipped in range(last + 1, bucket + 1):
+                        total -= ring[skipped % size]
+                        ring[skipped % size] = 0.0
+                    last = bucket
+            ring[bucket % size] += value
+            total += value
+        self._total, self._first, self._last, self._aged_to = total, first, last, NEVER
+
+    def average(self, now_s: float) -> float:
+        """The average at `now_s`, which may lie before the last write; 0 if nothing was written for a window."""
+        bucket = self._bucket(now_s)
+        quiet = bucket - self._last
+        if quiet >= len(self._ring):
+            return 0.0
+        if self._decay is not None:
+            return self._weighted(self._decay, max(quiet, 0))
+        if quiet <= 0:
+            return _six_digits(self._total / min(self._last - self._first + 1, len(self._ring)))
+        counted = min(self._last - self._first + 1, len(self._ring) - quiet)
+        return _six_digits(self._total_without_what_is_over(bucket) / counted)
+
+    def empty(self, now_s: float) -> bool:
+        """Whether the last write was more than a window ago, or never: there is nothing to decide on."""
+        return self._bucket(now_s) - self._last > self._window_ns // (self._unit_s * NANOSECONDS)
+
+    def resize(self, window_s: float, now_s: float) -> None:
+        """Change the window, keeping the newest buckets that fit.
+
+        The first write is taken to be a full old window before the last, even if there was none. If nothing was
+        written in the old window, all that is kept is when the last write was.
+
+        Raises:
+            ConfigError: `window_s` is not a number of at least 1.
+        """
+        window_ns = _window_ns(window_s)
+        if window_ns == self._window_ns:
+            return
+        size = self._buckets_of(window_ns)
+        ring, total, first = [0.0] * size, 0.0, NEVER
+        if not self.empty(now_s):
+            for age, value in enumerate(self._newest_first()[:size]):
+                ring[(self._last - age) % size] = value
+                total += value  # one by one: since Python 3.12 sum() rounds only once
+            first = self._last - (len(self._ring) - 1)
+        self._window_ns, self._ring, self._total, self._first = window_ns, ring, total, first
+        self._decay = _decay(size) if self._decay is not None else None
+        self._aged_to = NEVER
+
+    def _bucket(self, now_s: float) -> int:
+        """The bucket of the nearest whole nanosecond."""
+        second = floor(now_s)
+        return (second + (now_s - second >= NEXT_SECOND)) // self._unit_s
+
+    def _buckets_of(self, window_ns: int) -> int:
+        """How many buckets a window touches, begun ones too."""
+        return -(-window_ns // (self._unit_s * NANOSECONDS))
+
+    def _total_without_what_is_over(self, bucket: int) -> float:
+        """The total at a bucket after the last write, less the buckets that have left the window since."""
+        ring, since = self._ring, self._aged_to
+        if not self._last < since <= bucket:
+            since, self._aged_total = self._last, self._total
+        for over in range(since + 1, bucket + 1):
+            self._aged_total -= ring[over % len(ring)]
+        self._aged_to = bucket
+        return self._aged_total
+
+    def _weighted(self, decay: float, quiet: int) -> float:
+        weight, total = decay * pow(1.0 - decay, quiet), 0.0
+        for value in self._newest_first()[: len(self._ring) - quiet]:
+            total += value * weight
+            weight *= 1.0 - decay
+        return total
+
+    def _newest_first(self) -> list[float]:
+        slot = self._last % len(self._ring)
+        return self._ring[slot::-1] + self._ring[:slot:-1]
+
+
+def _window_ns(window_s: float) -> int:
+    checks.number("KpaWindow: window_s", window_s, low=1)
+    return nanoseconds(window_s)
+
+
+def _decay(buckets: int) -> float:
+    return max(1.0 - pow(WEIGHTS_MISS, 1.0 / buckets), LEAST_DECAY)
+
+
+def _six_digits(value: float) -> float:
+    fraction, whole = modf(value * 1e6)
+    if abs(fraction) >= 0.5:
+        whole += 1.0 if fraction > 0 else -1.0
+    return whole / 1e6
