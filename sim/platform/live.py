@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ import pandas as pd
 
 from sim.core.random import stream
 from sim.platform.activator import Activator, PoolMaker
-from sim.platform.binding import BINDINGS
+from sim.platform.autoscaler import Autoscaler, require_scalable
+from sim.platform.binding import BINDINGS, Binding
 from sim.platform.calendar import Calendar
 from sim.platform.capacity import Capacity
 from sim.platform.choice import CHOICES, Choice
@@ -35,6 +36,7 @@ from sim.platform.registry import Registry
 from sim.platform.route_cache import LearntRoutes, RouteCache
 from sim.platform.router import PoolRouter, PoolRoutes, Router, Routes
 from sim.platform.routers import ManyRouters
+from sim.platform.scaled_pool import ScaledLoadingPool, ScaledPool, Waits
 from sim.platform.slotted_pool import Rules, SlottedPool
 from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
@@ -50,12 +52,14 @@ from sim.policies.keepalive.role import (
     checked_windows_s,
 )
 from sim.policies.keepalive.rule import Rule
+from sim.policies.scaling.role import Scaling
 from sim.results.columns import Columns, no_cells
 from sim.workload.trace import Trace
 
 Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 NO_PINGS: Final = (np.empty(0, np.int32), np.empty(0))
 Windows: TypeAlias = "float | array[float]"
+P = TypeVar("P", bound=SlottedPool)
 
 
 class Closing(Protocol):
@@ -93,7 +97,8 @@ class LivePlatform:
         rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
         unit_window_s = checked_unit_window_s(keep_alive)
         asks = rule, floor, pings, None if unit_window_s == inf else keep_alive
-        self._plain_way = plain = all(ask is None for ask in asks) and platform.is_plain(deployed)
+        scaling = keep_alive if isinstance(keep_alive, Scaling) else None
+        self._plain_way = plain = scaling is None and all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
         self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
         many = not platform.routes_are_true
@@ -106,6 +111,10 @@ class LivePlatform:
         if plain:
             router, closes = self._plain(_windows(keep_alive, trace))
             self._close = partial(_close, [closes])
+        elif scaling is not None:
+            require_scalable(platform)
+            router, scaled = self._scaled(scaling, horizon_s)
+            self._close = partial(_close, scaled)
         else:
             router, pools = self._slotted(keep_alive, rule)
             holders = [Provisioner(self.calendar, self._ledger, pool, floor, horizon_s) for pool in pools if floor]
@@ -142,31 +151,49 @@ class LivePlatform:
         platform = self._platform
         choice = CHOICES[platform.instance_choice](self._streams("instance_choice"))
         told = None if platform.routes_are_true else self._news(choice)
-        rules = Rules(
+        rules = self._rules(choice, told, BINDINGS[platform.binding])
+        make = partial(LoadingPool, loading=self._loading()) if self._starter.loads_late else SlottedPool
+        pools = self._pools(make, rules)
+        self._appoint(list(pools.values()), keep_alive, rule)
+        of_functions = [pools[unit] for unit in self._registry.units(platform.isolation)]
+        router = PoolRouter(of_functions) if told is None else self._many_routers(told, of_functions)
+        return router, list(pools.values())
+
+    def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
+        choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
+        rules = self._rules(choice, None, Waits(policy.queue_depth))
+        make = partial(ScaledLoadingPool, loading=self._loading()) if self._starter.loads_late else ScaledPool
+        by_unit: dict[int, ScaledPool] = self._pools(make, rules)
+        pools = list(by_unit.values())
+        Autoscaler(self.calendar, pools, policy, horizon_s)
+        return PoolRouter([by_unit[unit] for unit in self._registry.units(self._platform.isolation)]), pools
+
+    def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
+        platform = self._platform
+        return Rules(
             choice=choice,
             free_slots=(lambda _: FreeSlots(choice)) if told is None else told.slots_of,
-            binding=BINDINGS[platform.binding],
+            binding=binding,
             capacity=Capacity(platform.max_instances_per_unit, platform.max_instances, platform.queue_limit),
             max_wait_s=platform.max_wait_s,
             lifetimes=Lifetimes(platform.max_lifetime_s, self._streams("lifetime")),
             functions=len(self._registry.functions),
         )
-        timer = ExpiryTimer(self.calendar)
-        units = self._registry.units(platform.isolation)
-        concurrency = self._registry.functions["concurrency"].tolist()
-        loading = Loading(self._ledger, self._registry.functions["timeout_s"].tolist())
-        make_pool = partial(LoadingPool, loading=loading) if self._starter.loads_late else SlottedPool
-        pools: dict[int, SlottedPool] = {}
-        for function, unit in enumerate(units):
+
+    def _loading(self) -> Loading:
+        return Loading(self._ledger, self._registry.functions["timeout_s"].tolist())
+
+    def _pools(self, make: Callable[..., P], rules: Rules) -> dict[int, P]:
+        """A pool a unit, in order of their first functions."""
+        timer, concurrency = ExpiryTimer(self.calendar), self._registry.functions["concurrency"].tolist()
+        pools: dict[int, P] = {}
+        for function, unit in enumerate(self._registry.units(self._platform.isolation)):
             if unit not in pools:
-                pools[unit] = make_pool(
+                pools[unit] = make(
                     self.calendar, self._ledger, timer, self._starter, rules, function=function,
                     concurrency=concurrency[function],
                 )  # fmt: skip
-        self._appoint(list(pools.values()), keep_alive, rule)
-        of_functions = [pools[unit] for unit in units]
-        router = PoolRouter(of_functions) if told is None else self._many_routers(told, of_functions)
-        return router, list(pools.values())
+        return pools
 
     def _news(self, choice: Choice) -> News:
         platform, functions = self._platform, len(self._trace.functions)

@@ -1,0 +1,104 @@
+"""The autoscaler: the control loop that asks scalers how many instances there should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappush
+from math import floor
+from typing import Final
+
+from sim.core.errors import ConfigError
+from sim.core.time import TICK
+from sim.platform.calendar import Calendar, Recurring
+from sim.platform.platform import Platform
+from sim.platform.scaled_pool import ScaledPool
+from sim.policies.scaling.role import Load, Scaler, Scaling, Unit, checked_wanted
+
+
+def require_scalable(platform: Platform) -> None:
+    """Refuse what makes no sense where a scaler decides, or is not modelled together with one.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    if platform.binding == "race":
+        raise ConfigError("binding=race starts an instance a call; where a scaler decides, calls start none")
+    if platform.queue_limit:
+        raise ConfigError("queue_limit is of calls that would start an instance; a scaling policy has its queue_depth")
+    if not platform.routes_are_true:
+        raise ConfigError("several routers, or caches and delays of one, are not modelled together with a scaler")
+    if platform.prewarm_lead_s:
+        raise ConfigError("prewarm_lead_s is of policies that prewarm; a scaler starts what it wants at once")
+
+
+MOST_IDLE_TICKS: Final = 10_000
+"""Ticks after which a run is given up in which nothing happens but ticks, while calls wait."""
+
+
+class Autoscaler:
+    """Asks the scaler of every unit that has something to scale, at multiples of the tick, in order of units.
+
+    A unit without instances, requests and memory of either costs nothing: it is asked again when a call pokes it.
+    Ticks end with the last unit, or after the horizon with the last request.
+    """
+
+    def __init__(self, calendar: Calendar, pools: Sequence[ScaledPool], policy: Scaling, horizon_s: float) -> None:
+        self._calendar, self._tick_s, self._horizon_s = calendar, policy.tick_s, horizon_s
+        self._name = type(policy).__name__
+        self._scalers = {pool: policy.scaler(Unit(pool.concurrency)) for pool in pools}
+        self._active: dict[ScaledPool, Scaler] = {}
+        self._event = Recurring(calendar)
+        self._event.handlers = [self._tick]
+        self._ticking = False
+        self._idle_ticks = 0
+        for pool, scaler in self._scalers.items():
+            pool.poke = self.poke
+            pool.add_ready(policy.initial_scale)
+            if policy.initial_scale or scaler.remembers:
+                self._active[pool] = scaler
+        if self._active:
+            self._schedule()
+
+    def poke(self, pool: ScaledPool) -> None:
+        """A call waits in a pool that has no instance."""
+        scaler = self._scalers[pool]
+        self._active[pool] = scaler
+        self._apply(pool, scaler.poked(self._calendar._now, pool.ready_members))
+        if not self._ticking:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        """The next multiple of the tick."""
+        self._ticking = True
+        self._event.callbacks = self._event.handlers
+        at_s = (floor(self._calendar._now / self._tick_s) + 1) * self._tick_s
+        heappush(self._calendar.queue, (at_s, TICK, -1, self._event))
+
+    def _tick(self, _: Recurring) -> None:
+        now_s = self._calendar._now
+        waiting = False
+        for pool, scaler in list(self._active.items()):
+            self._apply(pool, scaler.wanted(self._load(pool, now_s)))
+            if pool.meter.in_flight:
+                waiting = True
+            elif not pool.members and not scaler.remembers:
+                del self._active[pool]
+        if waiting and not self._calendar.queue:
+            self._idle_ticks += 1
+        else:
+            self._idle_ticks = 0
+        self._ticking = False
+        if (waiting or (self._active and now_s < self._horizon_s)) and self._idle_ticks < MOST_IDLE_TICKS:
+            self._schedule()
+
+    def _load(self, pool: ScaledPool, now_s: float) -> Load:
+        since, concurrency, arrivals = pool.meter.take(now_s)
+        ready = pool.ready_members
+        return Load(
+            now_s, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), since, concurrency, arrivals
+        )
+
+    def _apply(self, pool: ScaledPool, wanted: int | None) -> None:
+        wanted = checked_wanted(self._name, wanted)
+        if wanted is not None and wanted != len(pool.members):
+            pool.scale_to(wanted)

@@ -1,0 +1,153 @@
+"""The pool of a unit under a scaler: calls wait for what the scaler has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from sim.core.errors import PolicyError
+from sim.platform.binding import Binding
+from sim.platform.instance import BUSY, IDLE, STARTING
+from sim.platform.loading_pool import LoadingPool
+from sim.platform.meter import Meter
+from sim.platform.slotted_pool import SlottedPool
+from sim.results.columns import REJECTED
+
+if TYPE_CHECKING:
+    from sim.platform.slots import SlottedInstance
+    from sim.platform.starter import Start
+    from sim.platform.waiting import WaitingCall
+
+
+class Waits(Binding):
+    """A miss joins the queue, if that has room, and starts nothing."""
+
+    def __init__(self, queue_depth: float) -> None:
+        self._depth = queue_depth
+
+    def miss(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """Wait, or be rejected."""
+        if len(pool.queue) < self._depth:
+            pool.enqueue(call)
+        else:
+            pool.reject(call)
+
+    def room(self, pool: SlottedPool, call: WaitingCall) -> None:
+        """No call waits for room, but for slots alone."""
+
+    def cover(self, pool: SlottedPool, call: WaitingCall) -> bool:
+        """Likewise."""
+        return False
+
+
+class ScaledPool(SlottedPool):
+    """As `SlottedPool`, but only `scale_to` starts instances and takes them away.
+
+    An instance that is started while calls wait was started by a miss: the first that it serves is cold if it waited.
+    It bears the name, and takes the draws, of the first of them for which none was started before, if there is one. An
+    instance that is taken away while it is busy drains: it serves what it has and nothing more.
+
+    Attributes:
+        concurrency: requests an instance serves at a time.
+        members: the instances that start or are ready and do not drain, in order of creation.
+        ready_members: how many of them are ready.
+        meter: its load.
+        poke: is called when a call waits and there is no member.
+    """
+
+    def __init__(self, *components: Any, **options: Any) -> None:
+        """Those of `SlottedPool`."""
+        super().__init__(*components, **options)
+        self.keeper = self.meter = Meter()
+        self.members: dict[SlottedInstance, None] = {}
+        self.ready_members = 0
+        self.concurrency = self._concurrency
+        self.poke: Callable[[ScaledPool], None] = lambda _: None
+
+    def wait(self, call: WaitingCall, now_s: float) -> None:
+        """A call comes that has no slot."""
+        super().wait(call, now_s)
+        if not self.members and not call.over:
+            self.poke(self)
+
+    def reject(self, call: WaitingCall) -> None:
+        """`call` may not wait."""
+        call.over = True
+        self._ledger.outcome[call.row] = REJECTED
+        self.keeper.ended(self._calendar._now)
+
+    def scale_to(self, wanted: int) -> None:
+        """Start instances, or take some away, until there are `wanted`, or no more room."""
+        while len(self.members) > wanted:
+            self._dismiss(self._first_to_go())
+        if len(self.members) < wanted:
+            unanswered = iter([call for call in self.queue.values() if not call.has_started_one])
+            while len(self.members) < wanted and self._add(next(unanswered, None)) is not None:
+                pass
+
+    def _add(self, call: WaitingCall | None) -> SlottedInstance | None:
+        return self.prewarm(inf) if call is None else self.start(call)
+
+    def add_ready(self, number: int) -> None:
+        """Instances that have been there since before the run."""
+        for _ in range(number):
+            self.prewarm(inf, ready_now=True)
+
+    def _first_to_go(self) -> SlottedInstance:
+        """The youngest that is not ready, else the youngest, as a Kubernetes ReplicaSet chooses; busy or not."""
+        newest_first = list(reversed(self.members))
+        return next((each for each in newest_first if each.state == STARTING), newest_first[0])
+
+    def _dismiss(self, instance: SlottedInstance) -> None:
+        now_s = self._calendar._now
+        self._no_member(instance)
+        if instance.state == IDLE:
+            instance.until_s = now_s
+            self.reclaim(instance, now_s)
+        elif instance.state == BUSY:
+            instance.retire_s = now_s
+            self._withdraw(instance)
+        else:
+            self._no_longer_starts(instance)
+            instance.callbacks = []  # its start leads to nothing
+            instance.cancel()
+            self._ledger.start_failed(instance.line, now_s, awaited=False)
+            self._gone(instance, now_s)
+
+    def _launch(self, function: int, number: int, start: Start) -> SlottedInstance:
+        instance = super()._launch(function, number, start)
+        self.members[instance] = None
+        return instance
+
+    def _launch_unasked(self, function: int, *, ready_now: bool = False, held: bool = False) -> SlottedInstance:
+        instance = super()._launch_unasked(function, ready_now=ready_now, held=held)
+        instance.by_call = len(self.queue) > 0
+        return instance
+
+    def ready(self, instance: SlottedInstance) -> None:
+        """See `SlottedPool`."""
+        self.ready_members += 1
+        super().ready(instance)
+
+    def _gone(self, instance: SlottedInstance, now_s: float) -> None:
+        self._no_member(instance)
+        super()._gone(instance, now_s)
+
+    def _no_member(self, instance: SlottedInstance) -> None:
+        if instance in self.members:
+            del self.members[instance]
+            self.ready_members -= instance.state in (IDLE, BUSY)
+
+    def close(self) -> None:
+        """Note what is still idle when the run is over."""
+        if self.queue:
+            raise PolicyError(
+                f"{len(self.queue)} calls wait for ever, the first of them row {next(iter(self.queue))}: the policy wants"
+                " no instance for them"
+            )
+        super().close()
+
+
+class ScaledLoadingPool(ScaledPool, LoadingPool):
+    """The same, where instances load their handler when they are first called."""

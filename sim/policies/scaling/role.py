@@ -1,0 +1,106 @@
+"""The protocol of the scaling role: how many instances a unit has, decided by a control loop from metrics."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+from sim.core.errors import PolicyError
+from sim.policies.keepalive.role import KeepAlive
+from sim.workload.trace import Trace
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a scaler is made for: a function, or with isolation by app an app.
+
+    Attributes:
+        concurrency: requests an instance serves at a time.
+    """
+
+    concurrency: int
+
+
+class Load(NamedTuple):
+    """What a scaler sees of its unit at a tick; everything of the time before it, nothing of what comes.
+
+    Attributes:
+        now_s: seconds, the tick.
+        ready: instances that are ready and stay.
+        starting: instances that are not ready yet.
+        in_flight: requests that run or wait.
+        waiting: those of them that wait.
+        since: the whole second that the two lists begin with.
+        concurrency: requests in flight, on the average of each whole second since the last tick.
+        arrivals: requests that came in each of them.
+    """
+
+    now_s: float
+    ready: int
+    starting: int
+    in_flight: int
+    waiting: int
+    since: int
+    concurrency: Sequence[float]
+    arrivals: Sequence[int]
+
+
+class Scaler(ABC):
+    """Decides for one unit; it holds what it remembers from tick to tick."""
+
+    @abstractmethod
+    def wanted(self, load: Load) -> int | None:
+        """How many instances there should be, draining ones apart; None: as many as there are.
+
+        It is asked at every tick while the unit has an instance, a request or `busy` says so.
+        """
+
+    @abstractmethod
+    def poked(self, now_s: float, ready: int) -> int | None:
+        """The same, between ticks: a request has come while there is no instance, or none is wanted."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a tick would still matter if there were neither instances nor requests."""
+        return False
+
+
+class Scaling(KeepAlive):
+    """A policy that says how many instances there are, and so how long idle ones stay; calls start none themselves.
+
+    It is a value, like every policy, and makes a `Scaler` for each unit of a run. Calls wait in one queue a unit, first
+    come, first served, until an instance has a free slot.
+
+    Attributes:
+        tick_s: seconds between decisions.
+        initial_scale: instances of every unit that are ready when the trace begins.
+        queue_depth: calls of a unit that may wait; further ones are rejected.
+    """
+
+    tick_s: float
+    initial_scale: int = 0
+    queue_depth: float = inf
+
+    @abstractmethod
+    def scaler(self, unit: Unit) -> Scaler:
+        """The scaler of a unit, before the first call."""
+
+    def windows_s(self, future: Trace | None) -> float:
+        """Instances stay until the scaler takes them away."""
+        return inf
+
+
+def checked_wanted(name: str, answer: object) -> int | None:
+    """What the scaler of a policy called `name` answers, refused if no platform can apply it.
+
+    Raises:
+        PolicyError: neither a whole number >= 0 nor None.
+    """
+    if answer is None:
+        return None
+    if isinstance(answer, bool) or not isinstance(answer, int) or answer < 0:
+        raise PolicyError(f"{name} wants {answer!r} instances: that must be a whole number >= 0, or None")
+    return answer
