@@ -1,0 +1,1 @@
+"""How many instances: the decision rules of autoscalers."""
