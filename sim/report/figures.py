@@ -130,8 +130,8 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     try:  # by the canvases themselves, since `savefig` draws everything twice
         with house_style():
             figure.dpi = DPI
-            FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-            FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+            FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+            FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     finally:
         figure.dpi = dpi
         figure.set_canvas(canvas)

@@ -1,1 +1,1 @@
-"""The scaling role: how many instances, decided from metrics."""
+"""The scaling role: how many instances, by a control loop; and the decision rules of real ones, usable alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from inspect import signature
 from math import ceil, floor
 from typing import Final, NamedTuple
 
@@ -144,25 +145,21 @@ class Kpa:
         return KpaDecision(desired, self._excess_burst_capacity(ready, panic), True)
 
     def _settle_panic(self, now_s: float, over: bool) -> None:
+        reached_ns = self._panic_time_ns
         if over:
             self._panic_time_ns = nanoseconds(now_s)
-        elif self._panic_time_ns is not None and self._panic_time_ns + nanoseconds(self.stable_window_s) < nanoseconds(
-            now_s
-        ):
+        elif reached_ns is not None and reached_ns + nanoseconds(self.stable_window_s) < nanoseconds(now_s):
             self._panic_time_ns, self._max_panic_pods = None, 0
 
     def _within_rates(self, pods: int, wanted: int) -> int:
         least = floor(pods / self.max_scale_down_rate) if self.reachable else 0
         bounded = min(max(wanted, least), ceil(self.max_scale_up_rate * pods))
-        return max(bounded, self.activation_scale) if wanted > 0 and self.activation_scale > 1 else bounded
+        return max(bounded, self.activation_scale) if wanted > 0 else bounded
 
     def _excess_burst_capacity(self, ready: int, panic: float) -> int:
         if self.target_burst_capacity > 0:
             return floor(ready * self.total - self.target_burst_capacity - panic)
         return 0 if self.target_burst_capacity == 0 else -1
-
-
-_SPEC: Final = tuple(name for name in Kpa.__annotations__ if name[0] != "_" and name not in ("initial_ready", "now_s"))
 
 
 class _Highest:
@@ -211,3 +208,7 @@ def _require_spec(
     checks.whole("Kpa: activation_scale", activation_scale, low=0)
     if not isinstance(reachable, bool):
         raise ConfigError(f"Kpa: reachable must be true or false, not {reachable!r}")
+
+
+_SPEC: Final = tuple(signature(_require_spec).parameters)
+"""What an update may change."""

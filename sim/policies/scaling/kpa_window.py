@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import floor, modf, pow
+from math import exp, floor, log, modf
 from typing import Final
 
 from sim.core import checks
@@ -16,8 +16,8 @@ NEVER: Final = -(1 << 62)
 """The bucket of a write that has not been: so long ago that it is outside every window."""
 LEAST_DECAY: Final = 0.2
 """The weight of the newest bucket of a weighted average is at least this, however long the window."""
-WEIGHTS_MISS: Final = 1.0 - 0.9999
-"""What the weights of a whole window may lack to 1, unless the newest weighs `LEAST_DECAY`."""
+WEIGHTS_MISS: Final = 0.0001
+"""What the weights of a whole window lack to 1, unless the newest weighs `LEAST_DECAY`."""
 
 
 def nanoseconds(seconds: float) -> int:
@@ -30,12 +30,11 @@ class KpaWindow:
     """The average of a metric over the seconds just past, as Knative's autoscaler sees it.
 
     Values recorded in one bucket add up. The *linear* average is the sum of the buckets over their number, to six
-    digits, halves away from zero. The number counts from the first write: a young window is averaged over what it has
-    seen. Buckets between two writes that none fell in count as 0, but those after the last write do not count at all:
-    as long as nothing is written, the average is that of the part of the window not yet over. A window without writes
-    is forgotten, and young again at the next. The *weighted* average gives the newest bucket the weight a and each
-    older one 1 − a times its successor's, with a = max(1 − 0.0001^(1/n), 0.2) for n buckets; it is not rounded, and
-    seconds after the last write weigh in as 0.
+    digits, halves away from zero. Buckets count from the first write, for a young window is averaged over what it has
+    seen, to the last one: silence in between counts as 0, but not since, as the oldest buckets leave the window and no
+    new ones come. A window without writes is forgotten, and young again at the next. The *weighted* average gives the
+    newest bucket the weight a and each older one 1 − a times its successor's, with a = max(1 − 0.0001^(1/n), 0.2) for
+    n buckets; it is not rounded, and silence since the last write weighs in as 0.
 
     Source: Knative serving, 98e5ef90, pkg/autoscaler/aggregation/bucketing.go. As there, the sum is kept from write to
     write, so that even its rounding errors are the same, and a record or an average costs what has changed since the
@@ -71,35 +70,31 @@ class KpaWindow:
         ring, size, total, first, last = self._ring, len(self._ring), self._total, self._first, self._last
         for bucket, value in enumerate(values, self._bucket(first_s)):
             ahead = bucket - last
-            if ahead:
-                if ahead <= -size:
-                    continue
-                if first == NEVER or bucket < first:
-                    first = bucket
-                if ahead >= size:
-                    ring[:], total, first = [0.0] * size, 0.0, bucket
-                    last = bucket
-                elif ahead > 0:
-                    for skipped in range(last + 1, bucket + 1):
-                        total -= ring[skipped % size]
-                        ring[skipped % size] = 0.0
-                    last = bucket
+            if ahead <= -size:
+                continue
+            if ahead and (first == NEVER or bucket < first):
+                first = bucket
+            if ahead >= size:
+                ring[:], total, first, last = [0.0] * size, 0.0, bucket, bucket
+            elif ahead > 0:
+                for skipped in range(last + 1, bucket + 1):
+                    total -= ring[skipped % size]
+                    ring[skipped % size] = 0.0
+                last = bucket
             ring[bucket % size] += value
             total += value
         self._total, self._first, self._last, self._aged_to = total, first, last, NEVER
 
     def average(self, now_s: float) -> float:
         """The average at `now_s`, which may lie before the last write; 0 if nothing was written for a window."""
-        bucket = self._bucket(now_s)
-        quiet = bucket - self._last
-        if quiet >= len(self._ring):
+        bucket, size = self._bucket(now_s), len(self._ring)
+        quiet = bucket - self._last if bucket > self._last else 0
+        if quiet >= size:
             return 0.0
         if self._decay is not None:
-            return self._weighted(self._decay, max(quiet, 0))
-        if quiet <= 0:
-            return _six_digits(self._total / min(self._last - self._first + 1, len(self._ring)))
-        counted = min(self._last - self._first + 1, len(self._ring) - quiet)
-        return _six_digits(self._total_without_what_is_over(bucket) / counted)
+            return self._weighted(self._decay, quiet)
+        total = self._total_without_what_is_over(bucket) if quiet else self._total
+        return _six_digits(total / min(self._last - self._first + 1, size - quiet))
 
     def empty(self, now_s: float) -> bool:
         """Whether the last write was more than a window ago, or never: there is nothing to decide on."""
@@ -148,7 +143,7 @@ class KpaWindow:
         return self._aged_total
 
     def _weighted(self, decay: float, quiet: int) -> float:
-        weight, total = decay * pow(1.0 - decay, quiet), 0.0
+        weight, total = decay * _power(1.0 - decay, quiet), 0.0
         for value in self._newest_first()[: len(self._ring) - quiet]:
             total += value * weight
             weight *= 1.0 - decay
@@ -165,7 +160,18 @@ def _window_ns(window_s: float) -> int:
 
 
 def _decay(buckets: int) -> float:
-    return max(1.0 - pow(WEIGHTS_MISS, 1.0 / buckets), LEAST_DECAY)
+    return max(1.0 - exp(log(WEIGHTS_MISS) * (1.0 / buckets)), LEAST_DECAY)
+
+
+def _power(base: float, exponent: int) -> float:
+    """By squaring, and the root above by logarithm: as Go's math.Pow does it, whose last digit is not always C's."""
+    power = 1.0
+    while exponent:
+        if exponent & 1:
+            power *= base
+        base *= base
+        exponent >>= 1
+    return power
 
 
 def _six_digits(value: float) -> float:
