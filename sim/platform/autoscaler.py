@@ -7,12 +7,20 @@ from heapq import heappush
 from math import floor
 from typing import Final
 
+import numpy as np
+
 from sim.core.errors import ConfigError
 from sim.core.time import TICK
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.platform import Platform
 from sim.platform.scaled_pool import ScaledPool
 from sim.policies.scaling.role import Load, Scaler, Scaling, Unit, checked_wanted
+from sim.results.columns import Decisions
+
+MOST_IDLE_TICKS: Final = 10_000
+"""Ticks one after another at which nothing else happens, while calls wait, after which the run is given up."""
+POKED: Final = "call at zero"
+"""The reason of a decision between ticks."""
 
 
 def require_scalable(platform: Platform) -> None:
@@ -28,15 +36,11 @@ def require_scalable(platform: Platform) -> None:
     if not platform.routes_are_true:
         raise ConfigError("several routers, or caches and delays of one, are not modelled together with a scaler")
     if platform.prewarm_lead_s:
-        raise ConfigError("prewarm_lead_s is of policies that prewarm; a scaler starts what it wants at once")
-
-
-MOST_IDLE_TICKS: Final = 10_000
-"""Ticks after which a run is given up in which nothing happens but ticks, while calls wait."""
+        raise ConfigError("prewarm_lead_s is of policies that prewarm; a scaler starts at once what it wants")
 
 
 class Autoscaler:
-    """Asks the scaler of every unit that has something to scale, at multiples of the tick, in order of units.
+    """Asks the scaler of every unit that has something to scale, at multiples of the tick, in order of activity.
 
     A unit without instances, requests and memory of either costs nothing: it is asked again when a call pokes it.
     Ticks end with the last unit, or after the horizon with the last request.
@@ -51,19 +55,20 @@ class Autoscaler:
         self._event.handlers = [self._tick]
         self._ticking = False
         self._idle_ticks = 0
+        self._log: list[tuple[float, int, int, int, int, int, int, str]] = []
         for pool, scaler in self._scalers.items():
             pool.poke = self.poke
             pool.add_ready(policy.initial_scale)
-            if policy.initial_scale or scaler.remembers:
+            if policy.initial_scale:
                 self._active[pool] = scaler
         if self._active:
             self._schedule()
 
     def poke(self, pool: ScaledPool) -> None:
         """A call waits in a pool that has no instance."""
-        scaler = self._scalers[pool]
+        scaler, now_s = self._scalers[pool], self._calendar._now
         self._active[pool] = scaler
-        self._apply(pool, scaler.poked(self._calendar._now, pool.ready_members))
+        self._apply(pool, scaler.poked(now_s, pool.ready_members), POKED)
         if not self._ticking:
             self._schedule()
 
@@ -76,19 +81,15 @@ class Autoscaler:
 
     def _tick(self, _: Recurring) -> None:
         now_s = self._calendar._now
-        waiting = False
+        requests = 0
         for pool, scaler in list(self._active.items()):
-            self._apply(pool, scaler.wanted(self._load(pool, now_s)))
-            if pool.meter.in_flight:
-                waiting = True
-            elif not pool.members and not scaler.remembers:
+            self._apply(pool, scaler.wanted(self._load(pool, now_s)), scaler.why)
+            requests += pool.meter.in_flight
+            if not (pool.members or pool.meter.in_flight or scaler.remembers):
                 del self._active[pool]
-        if waiting and not self._calendar.queue:
-            self._idle_ticks += 1
-        else:
-            self._idle_ticks = 0
+        self._idle_ticks = self._idle_ticks + 1 if requests and not self._calendar.queue else 0
         self._ticking = False
-        if (waiting or (self._active and now_s < self._horizon_s)) and self._idle_ticks < MOST_IDLE_TICKS:
+        if self._idle_ticks < MOST_IDLE_TICKS and (requests or (self._active and now_s < self._horizon_s)):
             self._schedule()
 
     def _load(self, pool: ScaledPool, now_s: float) -> Load:
@@ -98,7 +99,27 @@ class Autoscaler:
             now_s, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), since, concurrency, arrivals
         )
 
-    def _apply(self, pool: ScaledPool, wanted: int | None) -> None:
+    def _apply(self, pool: ScaledPool, wanted: int | None, why: str) -> None:
         wanted = checked_wanted(self._name, wanted)
-        if wanted is not None and wanted != len(pool.members):
+        if wanted is None:
+            return
+        if wanted != pool.wanted:
+            pool.wanted = wanted
+            ready = pool.ready_members
+            self._log.append(
+                (self._calendar._now, pool.function, ready, len(pool.members) - ready, pool.meter.in_flight,
+                 len(pool.queue), wanted, why)
+            )  # fmt: skip
+        if wanted != len(pool.members):
             pool.scale_to(wanted)
+
+    def decisions(self) -> Decisions:
+        """The log."""
+        time_s, *counts, why = zip(*self._log, strict=True) if self._log else ((),) * 8
+        reasons = tuple(dict.fromkeys(why))
+        codes = [reasons.index(each) for each in why]
+        function, ready, starting, in_flight, waiting, wanted, code = (
+            np.array(each, np.int32) for each in (*counts, codes)
+        )
+        seconds = np.array(time_s, np.float64)
+        return Decisions(seconds, function, ready, starting, in_flight, waiting, wanted, code, reasons)

@@ -53,7 +53,7 @@ from sim.policies.keepalive.role import (
 )
 from sim.policies.keepalive.rule import Rule
 from sim.policies.scaling.role import Scaling
-from sim.results.columns import Columns, no_cells
+from sim.results.columns import Columns, no_cells, no_decisions
 from sim.workload.trace import Trace
 
 Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
@@ -107,6 +107,7 @@ class LivePlatform:
         self._registry = Registry(deployed, code_store)
         self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
         self._starter = self._make_starter(code_store)
+        self._autoscaler: Autoscaler | None = None
         router: Routes
         if plain:
             router, closes = self._plain(_windows(keep_alive, trace))
@@ -165,7 +166,7 @@ class LivePlatform:
         make = partial(ScaledLoadingPool, loading=self._loading()) if self._starter.loads_late else ScaledPool
         by_unit: dict[int, ScaledPool] = self._pools(make, rules)
         pools = list(by_unit.values())
-        Autoscaler(self.calendar, pools, policy, horizon_s)
+        self._autoscaler = Autoscaler(self.calendar, pools, policy, horizon_s)
         return PoolRouter([by_unit[unit] for unit in self._registry.units(self._platform.isolation)]), pools
 
     def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
@@ -241,6 +242,7 @@ class LivePlatform:
             starts=self._starter.starts(),
             allocations=ledger.allocations(),
             cells=self._cells.columns() if self._cells else no_cells(),
+            decisions=self._autoscaler.decisions() if self._autoscaler else no_decisions(),
             makers_load=self._plain_way and self._starter.loads_late,
         )
 

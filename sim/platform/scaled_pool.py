@@ -12,7 +12,6 @@ from sim.platform.instance import BUSY, IDLE, STARTING
 from sim.platform.loading_pool import LoadingPool
 from sim.platform.meter import Meter
 from sim.platform.slotted_pool import SlottedPool
-from sim.results.columns import REJECTED
 
 if TYPE_CHECKING:
     from sim.platform.slots import SlottedInstance
@@ -52,6 +51,7 @@ class ScaledPool(SlottedPool):
         concurrency: requests an instance serves at a time.
         members: the instances that start or are ready and do not drain, in order of creation.
         ready_members: how many of them are ready.
+        wanted: how many there should be.
         meter: its load.
         poke: is called when a call waits and there is no member.
     """
@@ -61,7 +61,7 @@ class ScaledPool(SlottedPool):
         super().__init__(*components, **options)
         self.keeper = self.meter = Meter()
         self.members: dict[SlottedInstance, None] = {}
-        self.ready_members = 0
+        self.ready_members = self.wanted = 0
         self.concurrency = self._concurrency
         self.poke: Callable[[ScaledPool], None] = lambda _: None
 
@@ -70,12 +70,6 @@ class ScaledPool(SlottedPool):
         super().wait(call, now_s)
         if not self.members and not call.over:
             self.poke(self)
-
-    def reject(self, call: WaitingCall) -> None:
-        """`call` may not wait."""
-        call.over = True
-        self._ledger.outcome[call.row] = REJECTED
-        self.keeper.ended(self._calendar._now)
 
     def scale_to(self, wanted: int) -> None:
         """Start instances, or take some away, until there are `wanted`, or no more room."""
@@ -143,8 +137,8 @@ class ScaledPool(SlottedPool):
         """Note what is still idle when the run is over."""
         if self.queue:
             raise PolicyError(
-                f"{len(self.queue)} calls wait for ever, the first of them row {next(iter(self.queue))}: the policy wants"
-                " no instance for them"
+                f"{len(self.queue)} calls wait for ever, the first of them row {next(iter(self.queue))}: the policy"
+                " wants no instance for them"
             )
         super().close()
 

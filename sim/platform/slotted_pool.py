@@ -187,10 +187,14 @@ class SlottedPool:
         """Whether `call` may wait for room; it is rejected if not."""
         if self._rules.capacity.admit(self, call):
             return True
+        self.reject(call)
+        return False
+
+    def reject(self, call: WaitingCall) -> None:
+        """`call` may not wait."""
         call.over = True
         self._ledger.outcome[call.row] = REJECTED
         self.keeper.ended(self._calendar._now)
-        return False
 
     def met(self, call: WaitingCall) -> None:
         """There is room for the instance that `call` wanted."""

@@ -223,6 +223,43 @@ def no_cells() -> Cells:
 
 
 @dataclass(frozen=True, eq=False)
+class Decisions:
+    """What a scaler decided and why, a row each time that it changed what it wants of a unit, in order of time.
+
+    Attributes:
+        time_s: float64[d]
+        function: int32[d], the unit's first function.
+        ready, starting: int32[d], instances that were ready, or were not yet; those that drain are not counted.
+        in_flight, waiting: int32[d], requests that ran or waited, and those of them that waited.
+        wanted: int32[d], instances from then on.
+        why: int32[d], a place in
+        reasons: words of the policy's.
+    """
+
+    time_s: FloatArray
+    function: npt.NDArray[np.int32]
+    ready: npt.NDArray[np.int32]
+    starting: npt.NDArray[np.int32]
+    in_flight: npt.NDArray[np.int32]
+    waiting: npt.NDArray[np.int32]
+    wanted: npt.NDArray[np.int32]
+    why: npt.NDArray[np.int32]
+    reasons: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """The public form, a row a decision."""
+        names = ("time_s", "function", "ready", "starting", "in_flight", "waiting", "wanted")
+        columns = {name: getattr(self, name) for name in names}
+        return pd.DataFrame({**columns, "why": [self.reasons[why] for why in self.why.tolist()]})
+
+
+def no_decisions() -> Decisions:
+    """Those of a policy that scales nothing."""
+    none = np.empty(0, np.int32)
+    return Decisions(np.empty(0), none, none, none, none, none, none, none, ())
+
+
+@dataclass(frozen=True, eq=False)
 class Columns:
     """All that an engine returns.
 
@@ -234,6 +271,7 @@ class Columns:
         starts: the start-ups that calls of the trace caused.
         allocations: what was held.
         cells: the generic cells.
+        decisions: of the scaler.
         makers_load: whether it is the call that made an instance, and no other, that loads its handler, uncut; the
             column ``handler`` of `starts` then says how long, and `Requests.loading` nothing.
     """
@@ -245,6 +283,7 @@ class Columns:
     starts: Starts
     allocations: Allocations
     cells: Cells
+    decisions: Decisions
     makers_load: bool = False
 
     def execution_s(self, service_s: FloatArray) -> FloatArray:

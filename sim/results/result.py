@@ -17,8 +17,8 @@ from sim.results.display import result_html
 class Result:
     """What one policy did with one trace on one platform.
 
-    The tables (`invocations`, `instances`, `starts`, `stem_cells`) are made of the recorded columns when they are first
-    asked for: of millions of calls they take as much memory as the run did.
+    The tables (`invocations`, `instances`, `starts`, `stem_cells`, `decisions`) are made of the recorded columns when
+    they are first asked for: of millions of calls they take as much memory as the run did.
 
     Attributes:
         summary: every metric of ``docs/metrics.md`` by name, float64.
@@ -54,6 +54,11 @@ class Result:
     def stem_cells(self) -> pd.DataFrame | None:
         """A row a generic cell in order of creation."""
         return None if self.columns is None else self.columns.cells.frame()
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame | None:
+        """A row each time that a scaler changed how many instances a unit was to have, and why."""
+        return None if self.columns is None else self.columns.decisions.frame()
 
     def __repr__(self) -> str:
         s = self.summary

@@ -169,4 +169,11 @@ class KnativeScaler(Scaler):
         decision = self.kpa.decide(now_s, ready, self.stable.average(now_s), self.panic.average(now_s))
         self._desired = decision.desired
         bounded = int(min(max(decision.desired, self._least), self._most))
-        return self._to_zero.settle(now_s, bounded, decision.excess_burst_capacity)
+        wanted = self._to_zero.settle(now_s, bounded, decision.excess_burst_capacity)
+        if wanted != bounded:
+            self.why = "before zero"
+        elif bounded != decision.desired:
+            self.why = "bound"
+        else:
+            self.why = "panic" if self.kpa.in_panic else "stable"
+        return wanted

@@ -49,18 +49,24 @@ class Load(NamedTuple):
 
 
 class Scaler(ABC):
-    """Decides for one unit; it holds what it remembers from tick to tick."""
+    """Decides for one unit; it holds what it remembers from tick to tick.
+
+    Attributes:
+        why: the reason of the last decision, in a word or two: for the log.
+    """
+
+    why: str = ""
 
     @abstractmethod
     def wanted(self, load: Load) -> int | None:
         """How many instances there should be, draining ones apart; None: as many as there are.
 
-        It is asked at every tick while the unit has an instance, a request or `busy` says so.
+        It is asked at every tick while the unit has an instance or a request, or it `remembers` something.
         """
 
     @abstractmethod
     def poked(self, now_s: float, ready: int) -> int | None:
-        """The same, between ticks: a request has come while there is no instance, or none is wanted."""
+        """The same, between ticks: a request has come that waits, and there is no instance, nor is one starting."""
 
     @property
     def remembers(self) -> bool:
