@@ -198,6 +198,7 @@ def test_a_full_window_resized_is_a_fresh_one_fed_what_is_kept(values: list[floa
     last_s = len(values) - 1.0
     kept = values[-min(old_s, new_s) :]
     resized = filled(KpaWindow(old_s), values)
+    resized.average(last_s + 1.0)  # what it has worked out in silence must not outlive the resizing
     resized.resize(new_s, last_s)
     fresh = filled(KpaWindow(new_s), kept, first_s=len(values) - len(kept))
     times_s = [last_s + after for after in range(-2, 32)]

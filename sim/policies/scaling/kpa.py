@@ -180,8 +180,7 @@ class _Highest:
             candidates.pop()
         while candidates and tick - candidates[0][0] >= self._ticks:
             candidates.popleft()
-        if not candidates or candidates[-1][0] != tick:
-            candidates.append((tick, value))
+        candidates.append((tick, value))
         return candidates[0][1]
 
 
