@@ -35,8 +35,6 @@ def require_scalable(platform: Platform) -> None:
         raise ConfigError("queue_limit is of calls that would start an instance; a scaling policy has its queue_depth")
     if not platform.routes_are_true:
         raise ConfigError("several routers, or caches and delays of one, are not modelled together with a scaler")
-    if platform.prewarm_lead_s:
-        raise ConfigError("prewarm_lead_s is of policies that prewarm; a scaler starts at once what it wants")
 
 
 class Autoscaler:

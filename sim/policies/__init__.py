@@ -13,18 +13,24 @@ from sim.policies.keepalive.role import KeepAlive
 from sim.policies.keepalive.scheduled import Scheduled
 from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
+from sim.policies.scaling.fixed_scale import FixedScale
+from sim.policies.scaling.knative import Knative
+from sim.policies.scaling.role import Scaling
 
 __all__ = [
     "AdaptiveWindow",
     "Clairvoyant",
+    "FixedScale",
     "FixedWindow",
     "FunctionIdleWindow",
     "HybridHistogram",
     "KeepAlive",
     "KeepForever",
+    "Knative",
     "NoKeepAlive",
     "PingWarmer",
     "ProvisionedFloor",
+    "Scaling",
     "Scheduled",
     "SkiRental",
     "StemCells",

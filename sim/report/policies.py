@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.policies.keepalive.role import KeepAlive
+from sim.policies.scaling.role import Scaling
 from sim.report.metrics import printable
 
 UNITS: Final = (("seconds", "s"), ("per cent", "%"))
@@ -104,7 +105,9 @@ def citation(cls: type) -> str:
 
 
 def role(cls: type[KeepAlive]) -> str:
-    """What a policy decides: how long instances stay, and perhaps more."""
+    """What a policy decides: how many instances there are; or how long they stay, and perhaps more."""
+    if issubclass(cls, Scaling):
+        return "scaling"
     named = ["keep-alive"]
     if cls.floor is not KeepAlive.floor:
         named.append("provisioned instances")

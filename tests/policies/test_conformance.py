@@ -15,14 +15,16 @@ from omegaconf import OmegaConf
 from sim import policies
 from sim.core.build import Trust, build
 from sim.core.errors import PolicyError
-from sim.policies import FixedWindow, KeepAlive
+from sim.policies import FixedWindow, KeepAlive, Scaling
 from sim.policies.keepalive.rule import Decision, Rule, State
 from sim.testing import check_policy
 from sim.workload.trace import Trace
 
 PRESETS = Path(__file__).resolve().parents[2] / "configs" / "policy"
 SHIPPED = [
-    cls for name in policies.__all__ if issubclass(cls := getattr(policies, name), KeepAlive) and cls is not KeepAlive
+    cls
+    for name in policies.__all__
+    if issubclass(cls := getattr(policies, name), KeepAlive) and cls not in (KeepAlive, Scaling)
 ]
 
 
