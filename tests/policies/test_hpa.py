@@ -277,6 +277,22 @@ def test_averages_are_cut_towards_zero() -> None:
     assert proposal.utilisation == 0
 
 
+def test_a_metric_below_zero_asks_for_none_and_at_none_for_less_than_there_are() -> None:
+    loop = Loop(shared_load(low=0), 3)
+    loop.sync(-5000)
+    assert [n for n, _ in loop.autoscaler.history.recommendations] == [3, 0]
+    two = Hpa((MetricSpec("external_value", 1000), MetricSpec("external_per_pod", 1000)), 0, 9)
+    assert two.decide(15.0, 0, [], [[-5000], Unavailable()]).error.startswith("failed to compute")
+    assert two.decide(30.0, 0, [], [[0], Unavailable()]).error.startswith("invalid metrics")
+
+
+@pytest.mark.parametrize("behavior", [None, Behavior()])
+def test_a_bound_is_named_before_a_rate_that_is_the_same(behavior: Behavior | None) -> None:
+    loop = Loop(shared_load(high=10, behavior=behavior), 5)
+    assert loop.sync(20_000) == 10
+    assert loop.decisions[0].conditions.scaling_limited == "True:TooManyReplicas"
+
+
 def test_zero_replicas_stay_zero_unless_zero_is_a_bound() -> None:
     assert Loop(shared_load(low=1), 0).sync(5000) == 0
     loop = Loop(shared_load(low=0), 0)
