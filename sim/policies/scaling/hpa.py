@@ -183,7 +183,7 @@ class Hpa:
         for metric, proposal in zip(self.metrics, proposals, strict=True):
             if proposal.error:
                 failed.append((metric, proposal.error))
-            elif wanted == 0 or proposal.replicas > wanted:
+            elif wanted == 0 or proposal.replicas > wanted:  # a metric below 0 takes the place of 0, as it does there
                 wanted, leader = proposal.replicas, _described(metric)
         error = ""
         if failed:
