@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
 import simpy
 from rich.console import Console
 from rich.table import Table
@@ -103,6 +104,47 @@ def many_instances(calls: int, rounds: int) -> tuple[str, str, str]:
     )
 
 
+def tick(live: int, rounds: int) -> tuple[str, str, str]:
+    """A tick of Knative's autoscaler for one function that is live and called, against a bare call.
+
+    What ticks cost is the difference between two runs of the same calls on pods that are always there, one with ticks
+    every two seconds and one with hardly any.
+    """
+    ticks, rate = 120_000 // live, 0.1
+    trace = poisson(live, max(live, int(live * 2 * ticks * rate)), rate, 0.5)
+    platform, bare_calls = sim.load_platform("default"), 50_000
+
+    def run(tick_s: float) -> float:
+        policy = sim.policies.Knative(min_scale=1, initial_scale=1, tick_s=tick_s)
+        begin = time.perf_counter()
+        sim.simulate(trace, policy, platform=platform)
+        return time.perf_counter() - begin
+
+    costs = [
+        ((run(2.0) - run(1e9)) / (live * (trace.horizon_s / 2)), bare_loop(bare_calls) / bare_calls)
+        for _ in range(rounds)
+    ]
+    ratio = statistics.median(a_tick / a_call for a_tick, a_call in costs)
+    shown = f"{1e6 * statistics.median(a_tick for a_tick, _ in costs):.1f} µs a tick"
+    return f"a tick of Knative's autoscaler, {live:,} live functions, in bare calls", shown, f"{ratio:.2f} (at most 3)"
+
+
+def functions_that_sleep(calls: int, rounds: int) -> tuple[str, str, str]:
+    """10,000 functions that are never called, beside 100 that are, under Knative's autoscaler."""
+    trace, platform = poisson(100, calls, 0.1, 1.0), sim.load_platform("default")
+    names = pd.DataFrame({"name": [f"f{i}" for i in range(10_100)]})
+    more = sim.Trace.from_arrays(trace.function, trace.arrival_s, trace.duration_s, functions=names)
+
+    def run(which: sim.Trace) -> float:
+        begin = time.perf_counter()
+        sim.simulate(which, sim.policies.Knative(), platform=platform)
+        return time.perf_counter() - begin
+
+    with_them, without, ratio = alternate(rounds, lambda: run(more), lambda: run(trace))
+    return "10,000 functions that sleep, time of a run with and without", (
+        f"{with_them:.2f} s and {without:.2f} s"), _cost(ratio, 1.05)  # fmt: skip
+
+
 def _cost(ratio: float, most: float) -> str:
     return f"{ratio:.2f} (at most {most})"
 
@@ -129,8 +171,10 @@ def main() -> None:
     if chosen.trace:
         table.add_row(*peak_memory(chosen.trace))
     else:
-        for figure in (platform_against_bare, many_functions, many_instances):
+        for figure in (platform_against_bare, many_functions, many_instances, functions_that_sleep):
             table.add_row(*figure(chosen.calls, chosen.rounds))
+        for live in (100, 1000):
+            table.add_row(*tick(live, chosen.rounds))
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 

@@ -344,7 +344,7 @@ def hydra_keys() -> str:
 def policies() -> list[type]:
     """The classes of policies, by name."""
     offered = (getattr(sim.policies, name) for name in sorted(sim.policies.__all__))
-    return [cls for cls in offered if isinstance(cls, type) and issubclass(cls, KeepAlive) and cls is not KeepAlive]
+    return [cls for cls in offered if isinstance(cls, type) and issubclass(cls, KeepAlive) and is_dataclass(cls)]
 
 
 def synthesis() -> list[type]:

@@ -46,29 +46,36 @@ class Autoscaler:
 
     def __init__(self, calendar: Calendar, pools: Sequence[ScaledPool], policy: Scaling, horizon_s: float) -> None:
         self._calendar, self._tick_s, self._horizon_s = calendar, policy.tick_s, horizon_s
-        self._name = type(policy).__name__
-        self._scalers = {pool: policy.scaler(Unit(pool.concurrency)) for pool in pools}
+        self._policy, self._name = policy, type(policy).__name__
+        self._scalers: dict[ScaledPool, Scaler] = {}  # of the units that were ever active
         self._active: dict[ScaledPool, Scaler] = {}
         self._event = Recurring(calendar)
         self._event.handlers = [self._tick]
         self._ticking = False
         self._idle_ticks = 0
         self._log: list[tuple[float, int, int, int, int, int, int, str]] = []
-        for pool, scaler in self._scalers.items():
+        at_start = policy.at_start()
+        for pool in pools:
             pool.poke = self.poke
-            pool.add_ready(policy.initial_scale)
-            if policy.initial_scale:
-                self._active[pool] = scaler
+            if at_start:
+                pool.add_ready(at_start)
+                self._activate(pool)
         if self._active:
             self._schedule()
 
     def poke(self, pool: ScaledPool) -> None:
         """A call waits in a pool that has no instance."""
-        scaler, now_s = self._scalers[pool], self._calendar._now
-        self._active[pool] = scaler
-        self._apply(pool, scaler.poked(now_s, pool.ready_members), POKED)
+        scaler = self._activate(pool)
+        self._apply(pool, scaler.poked(self._calendar._now, pool.ready_members), POKED)
         if not self._ticking:
             self._schedule()
+
+    def _activate(self, pool: ScaledPool) -> Scaler:
+        scaler = self._scalers.get(pool)
+        if scaler is None:
+            scaler = self._scalers[pool] = self._policy.scaler(Unit(pool.concurrency))
+        self._active[pool] = scaler
+        return scaler
 
     def _schedule(self) -> None:
         """The next multiple of the tick."""

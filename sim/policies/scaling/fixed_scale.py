@@ -30,8 +30,7 @@ class FixedScale(Scaling):
         checks.whole("FixedScale: queue_depth", self.queue_depth, low=1, or_infinity=True)
         checks.number("FixedScale: tick_s", self.tick_s, above=0)
 
-    @property
-    def initial_scale(self) -> int:  # type: ignore[override]  # all are there from the start
+    def at_start(self) -> int:
         """`n`."""
         return self.n
 

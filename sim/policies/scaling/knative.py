@@ -90,6 +90,10 @@ class Knative(Scaling):
         checks.whole("Knative: queue_depth", self.queue_depth, low=1, or_infinity=True)
         self.scaler(Unit(1))  # the rest is checked where it is used
 
+    def at_start(self) -> int:
+        """The initial scale, and no less than the least."""
+        return max(self.initial_scale, self.min_scale)
+
     @property
     def panic_window_s(self) -> float:
         """Seconds of the panic window, whole ones."""
@@ -110,7 +114,7 @@ class KnativeScaler(Scaler):
             panic_threshold=policy.panic_threshold, max_scale_up_rate=policy.max_scale_up_rate,
             max_scale_down_rate=policy.max_scale_down_rate, stable_window_s=policy.stable_window_s,
             scale_down_delay_s=policy.scale_down_delay_s, target_burst_capacity=policy.target_burst_capacity,
-            activation_scale=policy.activation_scale, initial_ready=max(policy.initial_scale, policy.min_scale),
+            activation_scale=policy.activation_scale, initial_ready=policy.at_start(),
         )  # fmt: skip
         self.stable = KpaWindow(policy.stable_window_s, weighted=policy.weighted)
         self.panic = KpaWindow(policy.panic_window_s, weighted=policy.weighted)

@@ -82,17 +82,19 @@ class Scaling(KeepAlive):
 
     Attributes:
         tick_s: seconds between decisions.
-        initial_scale: instances of every unit that are ready when the trace begins.
         queue_depth: calls of a unit that may wait; further ones are rejected.
     """
 
     tick_s: float
-    initial_scale: int = 0
     queue_depth: float = inf
 
     @abstractmethod
     def scaler(self, unit: Unit) -> Scaler:
         """The scaler of a unit, before the first call."""
+
+    def at_start(self) -> int:
+        """Instances of every unit that are ready when the trace begins."""
+        return 0
 
     def windows_s(self, future: Trace | None) -> float:
         """Instances stay until the scaler takes them away."""
