@@ -10,6 +10,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import pyarrow as pa
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -26,11 +27,13 @@ from sim.report.report import write_report
 from sim.report.table import comparison_table, comparison_text
 from sim.report.text_table import plain_text, text_table
 from sim.results.outcome import Outcome
-from sim.results.store import write_whole
+from sim.results.store import parquet_bytes, write_whole
 from sim.run_config import Run
 from sim.studies.role import Study
 
 FAILURES: Final = "failures.txt"
+DECISIONS: Final = "decisions.parquet"
+"""What scalers decided; there if any policy scales."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,9 @@ def publish(outcome: Outcome, folder: Path, *, page: bool = True) -> None:
     """Write all that an outcome is handed on as: the tables and, with `page`, the report with its figures."""
     write_table(folder, "comparison", outcome.frame, outcome.notes)
     write_table(folder, "differences", outcome.differences)
+    decisions = outcome.decisions()
+    if len(decisions):
+        write_whole(folder / DECISIONS, parquet_bytes(pa.Table.from_pandas(decisions, preserve_index=False)))
     if page:
         write_report(outcome, folder)
 

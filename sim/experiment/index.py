@@ -33,7 +33,7 @@ from sim.experiment.notes import intervals_note
 from sim.experiment.replications import Replications
 from sim.results.digest import Digest
 from sim.results.outcome import Outcome, VariantOutcome
-from sim.results.store import find_digest, read_digest, write_whole
+from sim.results.store import find_digest, parquet_bytes, read_digest, write_whole
 
 FORMAT: Final = "keepwarm-run"
 VERSION: Final = 1
@@ -323,7 +323,4 @@ def _tables(whole: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
-    sink = pa.BufferOutputStream()
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
+    return parquet_bytes(pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None))

@@ -15,12 +15,11 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sim.core.errors import ConfigError
 from sim.experiment.index import read_index
 from sim.results.outcome import Outcome
-from sim.results.store import write_whole
+from sim.results.store import parquet_bytes, write_whole
 
 CONFIG: Final = "config.yaml"
 MANIFEST: Final = "manifest.json"
@@ -88,9 +87,7 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame, notes: Mapping[str
     write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({f"keepwarm.{key}": sentence for key, sentence in notes.items()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    write_whole(folder / f"{name}.parquet", bytes(sink.getvalue()))
+    write_whole(folder / f"{name}.parquet", parquet_bytes(table))
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -21,6 +21,8 @@ MOST_IDLE_TICKS: Final = 10_000
 """Ticks one after another at which nothing else happens, while calls wait, after which the run is given up."""
 POKED: Final = "call at zero"
 """The reason of a decision between ticks."""
+AT_START: Final = "at start"
+"""The reason of what there is when the trace begins."""
 
 
 def require_scalable(platform: Platform) -> None:
@@ -58,6 +60,7 @@ class Autoscaler:
         for pool in pools:
             pool.poke = self.poke
             if at_start:
+                self._note(pool, at_start, AT_START)
                 pool.add_ready(at_start)
                 self._activate(pool)
         if self._active:
@@ -109,14 +112,15 @@ class Autoscaler:
         if wanted is None:
             return
         if wanted != pool.wanted:
-            pool.wanted = wanted
-            ready = pool.ready_members
-            self._log.append(
-                (self._calendar._now, pool.function, ready, len(pool.members) - ready, pool.meter.in_flight,
-                 len(pool.queue), wanted, why)
-            )  # fmt: skip
+            self._note(pool, wanted, why)
         if wanted != len(pool.members):
             pool.scale_to(wanted)
+
+    def _note(self, pool: ScaledPool, wanted: int, why: str) -> None:
+        """Another number is wanted from now on."""
+        pool.wanted, ready, waiting = wanted, pool.ready_members, len(pool.queue)
+        starting, in_flight = len(pool.members) - ready, pool.meter.in_flight
+        self._log.append((self._calendar._now, pool.function, ready, starting, in_flight, waiting, wanted, why))
 
     def decisions(self) -> Decisions:
         """The log."""

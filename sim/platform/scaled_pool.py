@@ -85,7 +85,6 @@ class ScaledPool(SlottedPool):
 
     def add_ready(self, number: int) -> None:
         """Instances that have been there since before the run."""
-        self.wanted = number
         for _ in range(number):
             self.prewarm(inf, ready_now=True)
 

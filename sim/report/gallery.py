@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sim.report import cold_by_group, cold_shares, latency_tail, over_time, start_phases
+from sim.report import cold_by_group, cold_shares, latency_tail, over_time, scaling_over_time, start_phases
 from sim.report.drawn import Drawn, left_out, listed, sentences, worded
 from sim.report.figures import cost, costs_shown, pareto
 from sim.report.function_differences import differences_functions, function_differences
@@ -24,6 +24,7 @@ FAMILIES: Final[tuple[Callable[..., Drawn | None], ...]] = (
     latency_tail.latency_tail,
     over_time.instances,
     over_time.memory,
+    scaling_over_time.scaling,
     start_phases.phases,
     cold_by_group.triggers,
     cold_by_group.popularity,

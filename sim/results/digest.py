@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, FloatArray
+from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, Decisions, FloatArray
 from sim.results.metrics import MB_PER_GB, Span
 from sim.results.result import Result
 
@@ -20,6 +20,8 @@ BINS: Final = 240
 """Of a timeline: as many as a figure can show, six minutes each of a day."""
 SURVIVAL: Final = 10.0 ** (-np.arange(97) / 16)
 """Shares of calls that are slower: from all of them to one in a million, sixteen a decade."""
+PANIC: Final = "panic"
+"""The reason of Knative's decisions in panic."""
 STATES: Final = ("starting", "busy", "idle")
 
 
@@ -34,7 +36,9 @@ class Digest:
             exceeds or equals (quantiles of type 7). Without such calls, NaN.
         timeline: 240 equal parts of the measured span: `from_s`, `to_s`; how many instances were `starting`, `busy`,
             `idle`, and ``<state>_gb``, their memory, on the average of the part, generic cells among them; the calls
-            that arrived, `calls`, and those of them that were `cold`.
+            that arrived, `calls`, and those of them that were `cold`; how many calls were `waiting` that started later;
+            how many instances a scaler `wanted`, and of how many units it wanted them in `panic`.
+        decisions: a row a decision of a scaler, see `Result.decisions`.
         phases: `phase` and `seconds`, what it took in all `starts` that counted calls caused.
         starts: their number.
     """
@@ -44,6 +48,7 @@ class Digest:
     tail: pd.DataFrame
     timeline: pd.DataFrame
     phases: pd.DataFrame
+    decisions: pd.DataFrame
     starts: int
 
 
@@ -59,6 +64,7 @@ def digest(result: Result) -> Digest:
         tail=_tail(columns, span),
         timeline=_timeline(columns, result.functions["memory_mb"].to_numpy() / MB_PER_GB, span),
         phases=_phases(columns, span),
+        decisions=columns.decisions.frame(),
         starts=int(counted.size),
     )
 
@@ -101,7 +107,24 @@ def _timeline(columns: Columns, memory_gb: FloatArray, span: Span) -> pd.DataFra
     counted = requests.arrival_s >= span.start_s
     table["calls"] = np.histogram(requests.arrival_s[counted], edges_s)[0]
     table["cold"] = np.histogram(requests.arrival_s[counted & (requests.start_kind == COLD)], edges_s)[0]
+    waited_s = np.where(requests.start_s > requests.arrival_s, requests.start_s, np.nan)
+    one = np.ones(requests.arrival_s.size)
+    table["waiting"] = time_by_part(edges_s, requests.arrival_s, waited_s, one) / width_s
+    from_s, until_s, wanted, in_panic = _decided(columns.decisions)
+    table["wanted"] = time_by_part(edges_s, from_s, until_s, wanted) / width_s
+    table["panic"] = time_by_part(edges_s, from_s, until_s, in_panic) / width_s
     return pd.DataFrame(table)
+
+
+def _decided(decisions: Decisions) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """From when until when each decision held, the instances wanted, and 1 if that was in panic; float64[d] each."""
+    order = np.lexsort((np.arange(decisions.time_s.size), decisions.function))  # each unit's one after another
+    function, time_s = decisions.function[order], decisions.time_s[order]
+    until_s = np.append(time_s[1:], np.inf)
+    until_s[np.append(function[1:] != function[:-1], True)[: function.size]] = np.inf
+    panic = np.array([reason == PANIC for reason in decisions.reasons], np.bool_)
+    in_panic = panic[decisions.why[order]] if panic.size else np.empty(0)
+    return time_s, until_s[: time_s.size], decisions.wanted[order].astype(np.float64), in_panic.astype(np.float64)
 
 
 def _intervals(columns: Columns, memory_gb: FloatArray) -> Iterator[tuple[str, FloatArray, FloatArray, FloatArray]]:

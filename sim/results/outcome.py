@@ -77,6 +77,23 @@ class Outcome:
             return dict(self.variants[0].notes)
         return {f"{topic} ({v.label})": note for v in self.variants for topic, note in v.notes.items()}
 
+    def decisions(self) -> pd.DataFrame:
+        """What scaling policies decided: `Result.decisions` of every run, one below the other.
+
+        The columns `variant`, `policy` and `replication` say of which, and `function` is a name.
+        """
+        parts = [
+            digest.decisions.assign(
+                function=variant.functions["name"].to_numpy()[digest.decisions["function"]],
+                replication=replication, policy=label, variant=variant.label,
+            )
+            for variant in self.variants
+            for label, digests in variant.digests.items()
+            for replication, digest in enumerate(digests)
+            if len(digest.decisions)
+        ]  # fmt: skip
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
     def _joined(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         if len(frames) == 1:
             return frames[0]

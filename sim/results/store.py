@@ -7,6 +7,7 @@ as good as not there. Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ from sim.core.errors import ConfigError
 from sim.results.digest import Digest
 
 FORMAT: Final = b"keepwarm-cell"
-VERSION: Final = 1
+VERSION: Final = 2
 """Changes when what a file holds does; part of every key, so that others are not even looked for."""
 
 
@@ -78,15 +79,22 @@ def read_digest(path: Path) -> Digest:
 def encode(digest: Digest) -> bytes:
     """A digest as the bytes of a Parquet file, the same for the same digest."""
     table = pa.Table.from_pandas(digest.functions, preserve_index=False)
+    decisions = parquet_bytes(pa.Table.from_pandas(digest.decisions, preserve_index=False))
     rest = {
         "version": VERSION,
         "starts": digest.starts,
         "summary": _plain(digest.summary.to_dict()),
+        "decisions": base64.b64encode(decisions).decode(),
         **{name: _plain(getattr(digest, name).to_dict("list")) for name in ("tail", "timeline", "phases")},
     }
     text = json.dumps(rest, allow_nan=False)
+    return parquet_bytes(table.replace_schema_metadata({FORMAT: text.encode()}))
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file, the same for the same table."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({FORMAT: text.encode()}), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
 
 
@@ -97,7 +105,8 @@ def decode(content: bytes) -> Digest:
     frames = {name: pd.DataFrame({key: _column(key, values) for key, values in rest[name].items()})
               for name in ("tail", "timeline", "phases")}  # fmt: skip
     summary = pd.Series({name: _number(value) for name, value in rest["summary"].items()}, dtype=np.float64)
-    return Digest(summary, table.to_pandas(), starts=rest["starts"], **frames)
+    decisions = pq.read_table(BytesIO(base64.b64decode(rest["decisions"])), use_threads=False).to_pandas()
+    return Digest(summary, table.to_pandas(), starts=rest["starts"], decisions=decisions, **frames)
 
 
 def _checksum(content: bytes) -> str:

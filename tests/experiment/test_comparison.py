@@ -71,7 +71,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, list[float]]
             values = {name: 1.0 for name in ("invocations", *WITH_INTERVALS) if name != "wasted_normalised"}
             values |= {name: series[cell.replication] for name, series in numbers.items()}
             empty = pd.DataFrame()
-            return Digest(pd.Series(values), pd.DataFrame({"calls": [1]}), empty, empty, empty, 0)
+            return Digest(pd.Series(values), pd.DataFrame({"calls": [1]}), empty, empty, empty, empty, 0)
 
         monkeypatch.setattr(cells, "_simulated", answered)
 

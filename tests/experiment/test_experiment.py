@@ -297,7 +297,7 @@ def test_a_digest_is_read_as_it_was_written_and_adds_up() -> None:
     again = decode(encode(kept))
     assert encode(again) == encode(kept)
     pd.testing.assert_series_equal(again.summary, kept.summary, check_exact=True)
-    for name in ("functions", "tail", "timeline", "phases"):
+    for name in ("functions", "tail", "timeline", "phases", "decisions"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(kept, name), check_exact=True)
     width_s = kept.timeline["to_s"] - kept.timeline["from_s"]
     for state in STATES:
