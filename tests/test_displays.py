@@ -4,12 +4,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import IPython.display
 import pandas as pd
 import pytest
 from command import small_counts
 
 import sim
+from sim.experiment.cells import Done
 from sim.report.metrics import shown_columns
+from sim.report.notebook_bar import NotebookBar
 
 HOSTILE = '<script>alert(1)</script> & "q" \u202e\x1b[31m'
 TRACE = sim.Trace.from_arrays(["f", "g", "f"], [0.0, 10.0, 400.0], [1.0, 2.0, 3.0])
@@ -112,3 +115,40 @@ def test_names_are_no_markup(where: str) -> None:
 def test_comparisons_stay_data_frames() -> None:
     table = sim.compare(TRACE, {"a": sim.policies.FixedWindow(600)}, sim.Platform(start_s=0.5))
     assert type(table) is pd.DataFrame
+
+
+def test_an_outcome_is_its_comparisons_and_what_failed(tmp_path: Path) -> None:
+    policies = {HOSTILE: sim.policies.FixedWindow(600), "b": sim.policies.FixedWindow(60)}
+    platforms = {"fast": sim.Platform(start_s=0.5), HOSTILE: sim.Platform(start_s=5.0)}
+    outcome = sim.run_experiment(tmp_path / "run", TRACE, policies, platforms, jobs=1)
+    outcome = replace(outcome, failures=[HOSTILE])
+    assert repr(outcome) == "<Outcome: 2 policies on 2 variants, 1 failures>"
+    html = outcome._repr_html_()
+    cells = Cells(html)
+    assert set(cells.tags) <= {"p", "table", "caption", "b", "thead", "tbody", "tr", "th", "td"}
+    assert cells.tags.count("tr") == 2 * 3
+    assert html.count("cold starts (%)") == 2
+
+
+def test_a_notebook_has_a_bar_that_tells_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    class Handle:
+        def update(self, html: IPython.display.HTML) -> None:
+            written.append(html.data)
+
+    def display(html: IPython.display.HTML, display_id: bool) -> Handle:
+        written.append(html.data)
+        return Handle()
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    with NotebookBar() as bar:
+        bar.read("a trace")
+        bar.planned(3, 1)
+        bar.done("<b>first</b>", Done("0", 10.0, 0.5, 1.0))
+        assert '<progress value="1" max="2">' in written[-1]
+        assert "1 of 2 runs, 0:00:00 gone, 0:00:00 left. &lt;b&gt;first&lt;/b&gt;" in written[-1]
+        bar.done("second", Done("1", 10.0, 0.5, 1.0, "<i>broke</i>"))
+    assert written[0].startswith('<div><progress value="0" max="1">')
+    assert "one run was there already" in written[2]
+    assert written[-1] == "<div>second: FAILED, &lt;i&gt;broke&lt;/i&gt;</div>"

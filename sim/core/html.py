@@ -20,6 +20,13 @@ def facts_html(title: str, rows: Sequence[tuple[str, str]]) -> str:
     return f"<table><caption><b>{shown(title)}</b></caption><tbody>{cells}</tbody></table>"
 
 
+def grid_html(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table with a head above each column, below a title."""
+    head = "".join(f"<th>{shown(name)}</th>" for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{shown(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><caption><b>{shown(title)}</b></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def folded_html(title: str, html: str) -> str:
     """HTML that is seen when its title is clicked."""
     return f"<details><summary>{shown(title)}</summary>{html}</details>"

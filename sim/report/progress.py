@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sim.report.metrics import printable
-
-
-class Ended(Protocol):
-    """How a cell ended."""
-
-    @property
-    def calls(self) -> float: ...  # noqa: D102
-    @property
-    def cold_start_rate(self) -> float: ...  # noqa: D102
-    @property
-    def seconds(self) -> float: ...  # noqa: D102
-    @property
-    def error(self) -> str: ...  # noqa: D102
+from sim.report.notebook_bar import NotebookBar
+from sim.report.progress_words import Ended, failed, reused_runs
 
 
 class ProgressBar:
@@ -59,12 +46,12 @@ class ProgressBar:
         self._total += cells - reused
         self._bar.update(self._task, total=self._total)
         if reused:
-            _say(self._console, _reused(reused))
+            _say(self._console, reused_runs(reused))
 
     def done(self, label: str, done: Ended) -> None:
         """A cell has ended."""
         if done.error:
-            _say(self._console, _failed(label, done))
+            _say(self._console, failed(label, done))
         self._bar.update(self._task, description=escape(printable(label)), advance=1)
 
 
@@ -89,29 +76,23 @@ class ProgressLines:
         """So many cells more are wanted, of which some are there already."""
         self._total += cells - reused
         if reused:
-            _say(self._console, _reused(reused))
+            _say(self._console, reused_runs(reused))
 
     def done(self, label: str, done: Ended) -> None:
         """A cell has ended."""
         self._ended += 1
-        said = _failed(label, done) if done.error else (
+        said = failed(label, done) if done.error else (
             f"{printable(label)}: {done.calls:,.0f} calls, {done.cold_start_rate:.3%} cold, {done.seconds:.1f} s"
         )  # fmt: skip
         _say(self._console, f"[{self._ended}/{self._total}] {said}")
-
-
-def _failed(label: str, done: Ended) -> str:
-    return printable(f"{label}: FAILED, {done.error}")
-
-
-def _reused(cells: int) -> str:
-    return "one run was there already" if cells == 1 else f"{cells} runs were there already"
 
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def progress(console: Console) -> ProgressBar | ProgressLines:
+def progress(console: Console) -> ProgressBar | ProgressLines | NotebookBar:
     """What suits the console."""
-    return ProgressBar(console) if console.is_terminal or console.is_jupyter else ProgressLines(console)
+    if console.is_jupyter:
+        return NotebookBar()
+    return ProgressBar(console) if console.is_terminal else ProgressLines(console)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from sim.core.html import facts_html, shown
+from sim.core.html import facts_html, grid_html, shown
 
 
 class Shown(NamedTuple):
@@ -49,6 +49,24 @@ def result_html(summary: pd.Series, about: Mapping[str, Any]) -> str:
         f" {about['horizon_s']:,.10g} s"
     )
     return f"{facts_html(str(about['policy']), rows)}<small>{shown(said)}</small>"
+
+
+def comparison_html(title: str, frame: pd.DataFrame) -> str:
+    """The table of a comparison: a row a policy, the main metrics, and half the width of their intervals.
+
+    Args:
+        title: above the table.
+        frame: see `sim.results.outcome.VariantOutcome`.
+    """
+    rows = []
+    for policy in frame.to_dict("records"):
+        cells = [str(policy["policy"])]
+        for metric in METRICS:
+            half = policy.get(f"{metric.key}_ci95", nan) * metric.factor
+            value = written(policy[metric.key] * metric.factor)
+            cells.append(f"{value} ± {written(half)}" if isfinite(half) else value)
+        rows.append(cells)
+    return grid_html(title, ["policy", *map(_name, METRICS)], rows)
 
 
 def _name(metric: Shown) -> str:

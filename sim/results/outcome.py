@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from sim.core.html import shown
 from sim.results.digest import Digest
+from sim.results.display import comparison_html
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,16 @@ class Outcome:
         if len(self.variants) == 1:
             return dict(self.variants[0].notes)
         return {f"{topic} ({v.label})": note for v in self.variants for topic, note in v.notes.items()}
+
+    def __repr__(self) -> str:
+        policies = len(self.variants[0].frame)
+        failures = f", {len(self.failures)} failures" if self.failures else ""
+        return f"<Outcome: {policies} policies on {len(self.variants)} variants{failures}>"
+
+    def _repr_html_(self) -> str:
+        """The main metrics of every variant, for notebooks, and what failed."""
+        failures = [f"<p>{shown(failure)}</p>" for failure in self.failures]
+        return "".join([*failures, *(comparison_html(each.label, each.frame) for each in self.variants)])
 
     def decisions(self) -> pd.DataFrame:
         """What scaling policies decided: `Result.decisions` of every run, one below the other.
