@@ -16,6 +16,7 @@ from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.knative import Knative
 from sim.policies.scaling.role import Scaling
+from sim.policies.scaling.target_tracking import TargetTracking
 
 __all__ = [
     "AdaptiveWindow",
@@ -34,4 +35,5 @@ __all__ = [
     "Scheduled",
     "SkiRental",
     "StemCells",
+    "TargetTracking",
 ]
