@@ -15,6 +15,7 @@ from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.knative import Knative
+from sim.policies.scaling.openfaas import OpenFaas
 from sim.policies.scaling.role import Scaling
 from sim.policies.scaling.target_tracking import TargetTracking
 
@@ -29,6 +30,7 @@ __all__ = [
     "KeepForever",
     "Knative",
     "NoKeepAlive",
+    "OpenFaas",
     "PingWarmer",
     "ProvisionedFloor",
     "Scaling",
