@@ -14,6 +14,7 @@ from sim.policies.keepalive.scheduled import Scheduled
 from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.fixed_scale import FixedScale
+from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
 from sim.policies.scaling.openfaas import OpenFaas
 from sim.policies.scaling.role import Scaling
@@ -26,6 +27,7 @@ __all__ = [
     "FixedWindow",
     "FunctionIdleWindow",
     "HybridHistogram",
+    "Keda",
     "KeepAlive",
     "KeepForever",
     "Knative",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, fsum
 from typing import Final
 
 from sim.core import checks
@@ -36,8 +36,8 @@ class RecentSeconds:
 
     @property
     def total(self) -> float:
-        """Their sum."""
-        return sum(self._values)
+        """Their sum, rounded once."""
+        return fsum(self._values)
 
     @property
     def highest(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 from typing import Literal, get_args
 
 from sim.core import checks
@@ -104,7 +104,7 @@ class TargetTrackingScaler(Scaler):
 
     def _datapoint(self, load: Load) -> float:
         used = load.concurrency
-        of_all = max(used) if self._policy.statistic == "maximum" else sum(used) / len(used)
+        of_all = max(used) if self._policy.statistic == "maximum" else fsum(used) / len(used)
         return min(round(of_all / (load.ready * self._slots), DIGITS), 1.0)
 
     def _decide(self, now_s: float) -> None:
