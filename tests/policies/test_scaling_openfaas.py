@@ -87,6 +87,9 @@ def test_a_run_steps_up_under_ten_calls_a_second_and_goes_to_zero_after_them() -
     assert lives(result.columns) == [
         (0, 0.0, 0.25, 960.0), (-1, 15.0, 15.25, 65.0), (-2, 45.0, 45.25, 65.0), (600, 2000.0, 2000.25, inf),
     ]  # fmt: skip
+    assert result.decisions["why"].tolist() == [
+        "call at zero", "firing", "firing", "resolved", "idle", "call at zero",
+    ]  # fmt: skip
     assert [row for row, (_, kind, _) in enumerate(log(result.columns)) if kind == "cold"] == [0, 600]
 
 

@@ -121,6 +121,8 @@ def test_a_run_scales_out_after_three_full_minutes_and_in_after_fifteen_idle_one
         (-1, 0.0, 0.0, math.inf), (-2, 0.0, 0.0, 1260.0), (-3, 180.0, 180.25, 1260.0),
     ]  # fmt: skip
     assert {kind for _, kind, _ in log(result.columns)} == {"warm"}
+    made = result.decisions[["time_s", "wanted", "why"]]
+    assert made.to_numpy().tolist() == [[180.0, 3, "above target"], [1260.0, 1, "below target"]]
 
 
 @pytest.mark.parametrize(

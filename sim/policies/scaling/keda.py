@@ -44,7 +44,8 @@ class Keda(Scaling):
         sync_s: seconds between decisions of the horizontal pod autoscaler, a multiple of `tick_s`.
         tolerance: of its ratio of metric and target.
         downscale_stabilization_s: seconds for which one of its recommendations keeps replicas.
-        initial_scale: replicas of every function when the trace begins.
+        initial_scale: replicas of every function when the trace begins; `min_replicas`, if that is more and
+            `idle_replicas` does not say otherwise.
         queue_depth: calls of a function that may wait.
         tick_s: seconds between looks at what is due.
     """
@@ -82,6 +83,10 @@ class Keda(Scaling):
         require_whole_seconds(self, "metric_window_s")
         self.hpa()  # the rest is checked where it is used
 
+    def at_start(self) -> int:
+        """The initial scale, and no less than what an idle function has."""
+        return max(self.initial_scale, self.min_replicas if self.idle_replicas is None else 0)
+
     @property
     def waking_replicas(self) -> int:
         """Replicas that a function gets which has none."""
@@ -110,7 +115,7 @@ class KedaScaler(Scaler):
         self._polls, self._syncs = round(policy.polling_s / policy.tick_s), round(policy.sync_s / policy.tick_s)
         self._in_flight = RecentSeconds(int(policy.metric_window_s))
         self._has_rest = policy.min_replicas == 0 or policy.idle_replicas == 0
-        self._replicas = policy.initial_scale
+        self._replicas = policy.at_start()
         self._active_s = -inf
 
     def wanted(self, load: Load) -> int:
@@ -122,7 +127,8 @@ class KedaScaler(Scaler):
             self._poll(load.now_s, metric > self._policy.activation)
         if self._replicas and tick % self._syncs == 0:
             there = load.ready + load.starting
-            self._replicas = self._hpa.decide(load.now_s, self._replicas, (), [[int(metric * MILLI)]], there).desired
+            decision = self._hpa.decide(load.now_s, self._replicas, (), [[int(metric * MILLI)]], there)
+            self._set(decision.desired, "autoscaler")
         return self._replicas
 
     def poked(self, now_s: float, ready: int) -> int:
@@ -134,15 +140,19 @@ class KedaScaler(Scaler):
     @property
     def remembers(self) -> bool:
         """While there should be replicas."""
-        return self._replicas > 0 or not self._has_rest
+        return self._replicas > 0
 
     def _poll(self, now_s: float, active: bool) -> None:
         if active:
             self._active_s = now_s
-        if active or not self._has_rest:
-            self._replicas = self._replicas or self._policy.waking_replicas
-        elif self._active_s + self._policy.cooldown_s < now_s:
-            self._replicas = 0
+        if active and not self._replicas:
+            self._set(self._policy.waking_replicas, "trigger active")
+        elif self._has_rest and self._active_s + self._policy.cooldown_s < now_s:
+            self._set(0, "cooldown over")
+
+    def _set(self, replicas: int, why: str) -> None:
+        if replicas != self._replicas:
+            self._replicas, self.why = replicas, why
 
 
 def _require_multiple(name: str, value: float, tick_s: float) -> None:

@@ -72,6 +72,10 @@ class OpenFaas(Scaling):
         """Replicas that an alert adds."""
         return -(-self.max_replicas * self.scaling_factor_percent // 100)
 
+    def at_start(self) -> int:
+        """The initial scale."""
+        return self.initial_scale
+
     def scaler(self, unit: Unit) -> OpenFaasScaler:
         """The alert and the idler of one function."""
         return OpenFaasScaler(self)
@@ -111,7 +115,7 @@ class OpenFaasScaler(Scaler):
         policy = self._policy
         if self._requests.total / policy.window_s <= policy.threshold_rps:
             if self._told_s is not None:
-                self._replicas = policy.min_replicas
+                self._set(policy.min_replicas, "resolved")
             self._holds_since_s = self._told_s = None
             return
         if self._holds_since_s is None:
@@ -119,14 +123,18 @@ class OpenFaasScaler(Scaler):
         fires = now_s - self._holds_since_s >= policy.for_s
         if fires and (self._told_s is None or now_s - self._told_s >= policy.repeat_s):
             self._told_s = now_s
-            self._replicas = min(self._replicas + policy.step, policy.max_replicas)
+            self._set(min(self._replicas + policy.step, policy.max_replicas), "firing")
 
     def _look(self, now_s: float) -> None:
         if floor(now_s / self._policy.reconcile_s) == floor(self._looked_s / self._policy.reconcile_s):
             return
         self._looked_s = now_s
         if now_s - self._active_s >= self._policy.inactivity_s:
-            self._replicas = 0
+            self._set(0, "idle")
+
+    def _set(self, replicas: int, why: str) -> None:
+        if replicas != self._replicas:
+            self._replicas, self.why = replicas, why
 
     def _note_activity(self, load: Load) -> None:
         if load.in_flight:

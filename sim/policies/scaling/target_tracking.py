@@ -40,7 +40,7 @@ class TargetTracking(Scaling):
         scale_in_cooldown_s: seconds after scaling in in which that is not done again.
         min_capacity: instances at least.
         max_capacity: instances at most.
-        initial_scale: instances of every function when the trace begins.
+        initial_scale: instances of every function when the trace begins, if that is more than the least.
         queue_depth: calls of a function that may wait.
         tick_s: whole seconds of a datapoint, and between decisions.
     """
@@ -72,6 +72,14 @@ class TargetTracking(Scaling):
         checks.whole("TargetTracking: queue_depth", self.queue_depth, low=1, or_infinity=True)
         require_whole_seconds(self, "tick_s")
 
+    def at_start(self) -> int:
+        """The initial scale, within the bounds."""
+        return self.bounded(self.initial_scale)
+
+    def bounded(self, capacity: int) -> int:
+        """What the bounds make of a capacity."""
+        return int(min(max(capacity, self.min_capacity), self.max_capacity))
+
     def scaler(self, unit: Unit) -> TargetTrackingScaler:
         """The scaler of one function's provisioned concurrency."""
         return TargetTrackingScaler(self, unit)
@@ -82,7 +90,7 @@ class TargetTrackingScaler(Scaler):
 
     def __init__(self, policy: TargetTracking, unit: Unit) -> None:
         self._policy, self._slots = policy, unit.concurrency
-        self._capacity = self._bounded(policy.initial_scale)
+        self._capacity = policy.at_start()
         self._datapoints: deque[float] = deque(maxlen=max(policy.scale_out_datapoints, policy.scale_in_datapoints))
         self._out_s = self._in_s = -inf
 
@@ -114,17 +122,16 @@ class TargetTrackingScaler(Scaler):
         if len(out) == policy.scale_out_datapoints and min(out) > policy.target:
             if now_s - self._out_s >= policy.scale_out_cooldown_s:
                 self._out_s = now_s
-                self._track()
+                self._track("above target")
         elif (
             len(back) == policy.scale_in_datapoints
             and max(back) < low
             and now_s - self._in_s >= policy.scale_in_cooldown_s
         ):
             self._in_s = now_s
-            self._track()
+            self._track("below target")
 
-    def _track(self) -> None:
-        self._capacity = self._bounded(instances_for(self._capacity * self._datapoints[-1], self._policy.target))
-
-    def _bounded(self, capacity: int) -> int:
-        return int(min(max(capacity, self._policy.min_capacity), self._policy.max_capacity))
+    def _track(self, why: str) -> None:
+        self.why = why
+        tracked = instances_for(self._capacity * self._datapoints[-1], self._policy.target)
+        self._capacity = self._policy.bounded(tracked)
