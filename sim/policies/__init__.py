@@ -17,6 +17,7 @@ from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
 from sim.policies.scaling.openfaas import OpenFaas
+from sim.policies.scaling.oracle import OracleScaling
 from sim.policies.scaling.role import Scaling
 from sim.policies.scaling.target_tracking import TargetTracking
 
@@ -33,6 +34,7 @@ __all__ = [
     "Knative",
     "NoKeepAlive",
     "OpenFaas",
+    "OracleScaling",
     "PingWarmer",
     "ProvisionedFloor",
     "Scaling",
