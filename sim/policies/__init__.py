@@ -18,6 +18,7 @@ from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
 from sim.policies.scaling.openfaas import OpenFaas
 from sim.policies.scaling.oracle import OracleScaling
+from sim.policies.scaling.predictive import Predictive
 from sim.policies.scaling.role import Scaling
 from sim.policies.scaling.target_tracking import TargetTracking
 
@@ -36,6 +37,7 @@ __all__ = [
     "OpenFaas",
     "OracleScaling",
     "PingWarmer",
+    "Predictive",
     "ProvisionedFloor",
     "Scaling",
     "Scheduled",
