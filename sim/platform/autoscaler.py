@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappush
 from math import floor
 from typing import Final
@@ -14,6 +14,7 @@ from sim.core.time import TICK
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.platform import Platform
 from sim.platform.scaled_pool import ScaledPool
+from sim.policies.scaling.future import Future
 from sim.policies.scaling.role import Load, Scaler, Scaling, Unit, checked_wanted
 from sim.results.columns import Decisions
 
@@ -43,12 +44,21 @@ class Autoscaler:
     """Asks the scaler of every unit that has something to scale, at multiples of the tick, in order of activity.
 
     A unit without instances, requests and memory of either costs nothing: it is asked again when a call pokes it.
-    Ticks end with the last unit, or after the horizon with the last request.
+    Ticks end with the last unit, or after the horizon with the last request. Units whose `futures` are known are asked
+    from the start.
     """
 
-    def __init__(self, calendar: Calendar, pools: Sequence[ScaledPool], policy: Scaling, horizon_s: float) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        pools: Sequence[ScaledPool],
+        policy: Scaling,
+        horizon_s: float,
+        futures: Mapping[ScaledPool, Future],
+    ) -> None:
         self._calendar, self._tick_s, self._horizon_s = calendar, policy.tick_s, horizon_s
         self._policy, self._name = policy, type(policy).__name__
+        self._futures = futures
         self._scalers: dict[ScaledPool, Scaler] = {}  # of the units that were ever active
         self._active: dict[ScaledPool, Scaler] = {}
         self._event = Recurring(calendar)
@@ -62,6 +72,7 @@ class Autoscaler:
             if at_start:
                 self._note(pool, at_start, AT_START)
                 pool.add_ready(at_start)
+            if at_start or pool in futures:
                 self._activate(pool)
         if self._active:
             self._schedule()
@@ -76,7 +87,7 @@ class Autoscaler:
     def _activate(self, pool: ScaledPool) -> Scaler:
         scaler = self._scalers.get(pool)
         if scaler is None:
-            scaler = self._scalers[pool] = self._policy.scaler(Unit(pool.concurrency))
+            scaler = self._scalers[pool] = self._policy.scaler(Unit(pool.concurrency, self._futures.get(pool)))
         self._active[pool] = scaler
         return scaler
 

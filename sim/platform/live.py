@@ -52,6 +52,7 @@ from sim.policies.keepalive.role import (
     checked_windows_s,
 )
 from sim.policies.keepalive.rule import Rule
+from sim.policies.scaling.future import futures
 from sim.policies.scaling.role import Scaling
 from sim.results.columns import Columns, no_cells, no_decisions
 from sim.workload.trace import Trace
@@ -166,8 +167,11 @@ class LivePlatform:
         make = partial(ScaledLoadingPool, loading=self._loading()) if self._starter.loads_late else ScaledPool
         by_unit: dict[int, ScaledPool] = self._pools(make, rules)
         pools = list(by_unit.values())
-        self._autoscaler = Autoscaler(self.calendar, pools, policy, horizon_s)
-        return PoolRouter([by_unit[unit] for unit in self._registry.units(self._platform.isolation)]), pools
+        units = self._registry.units(self._platform.isolation)
+        known = futures(self._trace, units, horizon_s) if policy.needs_future else {}
+        known_of = {by_unit[unit]: future for unit, future in known.items()}
+        self._autoscaler = Autoscaler(self.calendar, pools, policy, horizon_s, known_of)
+        return PoolRouter([by_unit[unit] for unit in units]), pools
 
     def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
         platform = self._platform

@@ -14,8 +14,13 @@ from sim.policies.keepalive.scheduled import Scheduled
 from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.fixed_scale import FixedScale
+from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
+from sim.policies.scaling.openfaas import OpenFaas
+from sim.policies.scaling.oracle import OracleScaling
+from sim.policies.scaling.predictive import Predictive
 from sim.policies.scaling.role import Scaling
+from sim.policies.scaling.target_tracking import TargetTracking
 
 __all__ = [
     "AdaptiveWindow",
@@ -24,14 +29,19 @@ __all__ = [
     "FixedWindow",
     "FunctionIdleWindow",
     "HybridHistogram",
+    "Keda",
     "KeepAlive",
     "KeepForever",
     "Knative",
     "NoKeepAlive",
+    "OpenFaas",
+    "OracleScaling",
     "PingWarmer",
+    "Predictive",
     "ProvisionedFloor",
     "Scaling",
     "Scheduled",
     "SkiRental",
     "StemCells",
+    "TargetTracking",
 ]

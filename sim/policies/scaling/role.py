@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
 from sim.core.errors import PolicyError
 from sim.policies.keepalive.role import KeepAlive
+from sim.policies.scaling.future import Future
 from sim.workload.trace import Trace
 
 
@@ -19,9 +20,11 @@ class Unit:
 
     Attributes:
         concurrency: requests an instance serves at a time.
+        future: its calls, if the policy declares `needs_future` and it has any; else None.
     """
 
     concurrency: int
+    future: Future | None = field(default=None, repr=False, compare=False)
 
 
 class Load(NamedTuple):
