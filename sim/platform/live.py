@@ -27,6 +27,7 @@ from sim.platform.ledger import Ledger
 from sim.platform.lifetime import Lifetimes
 from sim.platform.loading import Loading
 from sim.platform.loading_pool import LoadingPool
+from sim.platform.metered_pool import MeteredLoadingPool, MeteredPool
 from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
@@ -52,7 +53,7 @@ from sim.policies.keepalive.role import (
     checked_windows_s,
 )
 from sim.policies.keepalive.rule import Rule
-from sim.policies.scaling.role import Scaling
+from sim.policies.scaling.role import Scaling, Unit
 from sim.results.columns import Columns, no_cells, no_decisions
 from sim.workload.trace import Trace
 
@@ -163,11 +164,13 @@ class LivePlatform:
     def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
         rules = self._rules(choice, None, Waits(policy.queue_depth))
-        make = partial(ScaledLoadingPool, loading=self._loading()) if self._starter.loads_late else ScaledPool
+        plain, loading = (MeteredPool, MeteredLoadingPool) if policy.needs_pods else (ScaledPool, ScaledLoadingPool)
+        make = partial(loading, loading=self._loading()) if self._starter.loads_late else plain
         by_unit: dict[int, ScaledPool] = self._pools(make, rules)
-        pools = list(by_unit.values())
-        self._autoscaler = Autoscaler(self.calendar, pools, policy, horizon_s)
-        return PoolRouter([by_unit[unit] for unit in self._registry.units(self._platform.isolation)]), pools
+        memory_mb = self._registry.functions["memory_mb"].tolist()
+        units = {pool: Unit(pool.concurrency, memory_mb[pool.function]) for pool in by_unit.values()}
+        self._autoscaler = Autoscaler(self.calendar, units, policy, horizon_s)
+        return PoolRouter([by_unit[unit] for unit in self._registry.units(self._platform.isolation)]), list(units)
 
     def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
         platform = self._platform

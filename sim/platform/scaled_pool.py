@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sim.platform.slots import SlottedInstance
     from sim.platform.starter import Start
     from sim.platform.waiting import WaitingCall
+    from sim.policies.scaling.role import PodLoad
 
 
 class Waits(Binding):
@@ -87,6 +88,10 @@ class ScaledPool(SlottedPool):
         """Instances that have been there since before the run."""
         for _ in range(number):
             self.prewarm(inf, ready_now=True)
+
+    def pods(self, now_s: float) -> tuple[PodLoad, ...]:
+        """What a scaler sees of each member: nothing, unless the pool is a `MeteredPool`."""
+        return ()
 
     def _first_to_go(self) -> SlottedInstance:
         """The youngest that is not ready, else the youngest, as a Kubernetes ReplicaSet chooses; busy or not."""
