@@ -50,7 +50,8 @@ class ScaledPool(SlottedPool):
 
     Attributes:
         concurrency: requests an instance serves at a time.
-        members: the instances that start or are ready and do not drain, in order of creation.
+        members: the instances that start or are ready and do not drain, in order of creation, and
+            whether each is ready.
         ready_members: how many of them are ready.
         wanted: how many there should be.
         meter: its load.
@@ -61,7 +62,7 @@ class ScaledPool(SlottedPool):
         """Those of `SlottedPool`."""
         super().__init__(*components, **options)
         self.keeper = self.meter = Meter()
-        self.members: dict[SlottedInstance, None] = {}
+        self.members: dict[SlottedInstance, bool] = {}
         self.ready_members = self.wanted = 0
         self.concurrency = self._concurrency
         self.poke: Callable[[ScaledPool], None] = lambda _: None
@@ -116,7 +117,7 @@ class ScaledPool(SlottedPool):
 
     def _launch(self, function: int, number: int, start: Start) -> SlottedInstance:
         instance = super()._launch(function, number, start)
-        self.members[instance] = None
+        self.members[instance] = False
         return instance
 
     def _launch_unasked(self, function: int, *, ready_now: bool = False, held: bool = False) -> SlottedInstance:
@@ -126,6 +127,7 @@ class ScaledPool(SlottedPool):
 
     def ready(self, instance: SlottedInstance) -> None:
         """See `SlottedPool`."""
+        self.members[instance] = True
         self.ready_members += 1
         super().ready(instance)
 
@@ -134,9 +136,7 @@ class ScaledPool(SlottedPool):
         super()._gone(instance, now_s)
 
     def _no_member(self, instance: SlottedInstance) -> None:
-        if instance in self.members:
-            del self.members[instance]
-            self.ready_members -= instance.state in (IDLE, BUSY)
+        self.ready_members -= self.members.pop(instance, False)
 
     def close(self) -> None:
         """Note what is still idle when the run is over."""
