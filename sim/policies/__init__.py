@@ -15,6 +15,7 @@ from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.knative import Knative
+from sim.policies.scaling.kubernetes_hpa import KubernetesHpa
 from sim.policies.scaling.role import Scaling
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "KeepAlive",
     "KeepForever",
     "Knative",
+    "KubernetesHpa",
     "NoKeepAlive",
     "PingWarmer",
     "ProvisionedFloor",
