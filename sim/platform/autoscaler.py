@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from heapq import heappush
-from math import floor
 from typing import Final
 
 import numpy as np
@@ -14,8 +13,7 @@ from sim.core.time import TICK
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.platform import Platform
 from sim.platform.scaled_pool import ScaledPool
-from sim.policies.scaling.future import Future
-from sim.policies.scaling.role import Load, Scaler, Scaling, Unit, checked_wanted
+from sim.policies.scaling.role import Load, Scaler, Scaling, Unit, checked_next_tick_s, checked_wanted
 from sim.results.columns import Decisions
 
 MOST_IDLE_TICKS: Final = 10_000
@@ -41,24 +39,16 @@ def require_scalable(platform: Platform) -> None:
 
 
 class Autoscaler:
-    """Asks the scaler of every unit that has something to scale, at multiples of the tick, in order of activity.
+    """Asks the scaler of every unit that has something to scale, at the policy's ticks, in order of activity.
 
     A unit without instances, requests and memory of either costs nothing: it is asked again when a call pokes it.
-    Ticks end with the last unit, or after the horizon with the last request. Units whose `futures` are known are asked
-    from the start.
+    Ticks end with the last unit, or after the horizon with the last request. Units whose future is
+    known are asked from the start.
     """
 
-    def __init__(
-        self,
-        calendar: Calendar,
-        pools: Sequence[ScaledPool],
-        policy: Scaling,
-        horizon_s: float,
-        futures: Mapping[ScaledPool, Future],
-    ) -> None:
-        self._calendar, self._tick_s, self._horizon_s = calendar, policy.tick_s, horizon_s
+    def __init__(self, calendar: Calendar, units: Mapping[ScaledPool, Unit], policy: Scaling, horizon_s: float) -> None:
+        self._calendar, self._units, self._horizon_s = calendar, units, horizon_s
         self._policy, self._name = policy, type(policy).__name__
-        self._futures = futures
         self._scalers: dict[ScaledPool, Scaler] = {}  # of the units that were ever active
         self._active: dict[ScaledPool, Scaler] = {}
         self._event = Recurring(calendar)
@@ -67,12 +57,12 @@ class Autoscaler:
         self._idle_ticks = 0
         self._log: list[tuple[float, int, int, int, int, int, int, str]] = []
         at_start = policy.at_start()
-        for pool in pools:
+        for pool, unit in units.items():
             pool.poke = self.poke
             if at_start:
                 self._note(pool, at_start, AT_START)
                 pool.add_ready(at_start)
-            if at_start or pool in futures:
+            if at_start or unit.future is not None:
                 self._activate(pool)
         if self._active:
             self._schedule()
@@ -87,15 +77,15 @@ class Autoscaler:
     def _activate(self, pool: ScaledPool) -> Scaler:
         scaler = self._scalers.get(pool)
         if scaler is None:
-            scaler = self._scalers[pool] = self._policy.scaler(Unit(pool.concurrency, self._futures.get(pool)))
+            scaler = self._scalers[pool] = self._policy.scaler(self._units[pool])
         self._active[pool] = scaler
         return scaler
 
     def _schedule(self) -> None:
-        """The next multiple of the tick."""
+        """The next tick."""
         self._ticking = True
         self._event.callbacks = self._event.handlers
-        at_s = (floor(self._calendar._now / self._tick_s) + 1) * self._tick_s
+        at_s = checked_next_tick_s(self._policy, self._calendar._now)
         heappush(self._calendar.queue, (at_s, TICK, -1, self._event))
 
     def _tick(self, _: Recurring) -> None:
@@ -115,8 +105,9 @@ class Autoscaler:
         since, concurrency, arrivals = pool.meter.take(now_s)
         ready = pool.ready_members
         return Load(
-            now_s, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), since, concurrency, arrivals
-        )
+            now_s, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), since, concurrency,
+            arrivals, pool.pods(now_s),
+        )  # fmt: skip
 
     def _apply(self, pool: ScaledPool, wanted: int | None, why: str) -> None:
         wanted = checked_wanted(self._name, wanted)

@@ -27,6 +27,7 @@ from sim.platform.ledger import Ledger
 from sim.platform.lifetime import Lifetimes
 from sim.platform.loading import Loading
 from sim.platform.loading_pool import LoadingPool
+from sim.platform.metered_pool import MeteredLoadingPool, MeteredPool
 from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
@@ -53,7 +54,7 @@ from sim.policies.keepalive.role import (
 )
 from sim.policies.keepalive.rule import Rule
 from sim.policies.scaling.future import futures
-from sim.policies.scaling.role import Scaling
+from sim.policies.scaling.role import Scaling, Unit
 from sim.results.columns import Columns, no_cells, no_decisions
 from sim.workload.trace import Trace
 
@@ -164,14 +165,17 @@ class LivePlatform:
     def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
         rules = self._rules(choice, None, Waits(policy.queue_depth))
-        make = partial(ScaledLoadingPool, loading=self._loading()) if self._starter.loads_late else ScaledPool
+        plain, loading = (MeteredPool, MeteredLoadingPool) if policy.needs_pods else (ScaledPool, ScaledLoadingPool)
+        make = partial(loading, loading=self._loading()) if self._starter.loads_late else plain
         by_unit: dict[int, ScaledPool] = self._pools(make, rules)
-        pools = list(by_unit.values())
-        units = self._registry.units(self._platform.isolation)
-        known = futures(self._trace, units, horizon_s) if policy.needs_future else {}
-        known_of = {by_unit[unit]: future for unit, future in known.items()}
-        self._autoscaler = Autoscaler(self.calendar, pools, policy, horizon_s, known_of)
-        return PoolRouter([by_unit[unit] for unit in units]), pools
+        unit_of = self._registry.units(self._platform.isolation)
+        known = futures(self._trace, unit_of, horizon_s) if policy.needs_future else {}
+        memory_mb = self._registry.functions["memory_mb"].tolist()
+        units = {
+            pool: Unit(pool.concurrency, memory_mb[pool.function], known.get(unit)) for unit, pool in by_unit.items()
+        }
+        self._autoscaler = Autoscaler(self.calendar, units, policy, horizon_s)
+        return PoolRouter([by_unit[unit] for unit in unit_of]), list(units)
 
     def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
         platform = self._platform

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sim.platform.slots import SlottedInstance
     from sim.platform.starter import Start
     from sim.platform.waiting import WaitingCall
+    from sim.policies.scaling.role import PodLoad
 
 
 class Waits(Binding):
@@ -49,7 +50,8 @@ class ScaledPool(SlottedPool):
 
     Attributes:
         concurrency: requests an instance serves at a time.
-        members: the instances that start or are ready and do not drain, in order of creation.
+        members: the instances that start or are ready and do not drain, in order of creation, and
+            whether each is ready.
         ready_members: how many of them are ready.
         wanted: how many there should be.
         meter: its load.
@@ -60,7 +62,7 @@ class ScaledPool(SlottedPool):
         """Those of `SlottedPool`."""
         super().__init__(*components, **options)
         self.keeper = self.meter = Meter()
-        self.members: dict[SlottedInstance, None] = {}
+        self.members: dict[SlottedInstance, bool] = {}
         self.ready_members = self.wanted = 0
         self.concurrency = self._concurrency
         self.poke: Callable[[ScaledPool], None] = lambda _: None
@@ -88,6 +90,10 @@ class ScaledPool(SlottedPool):
         for _ in range(number):
             self.prewarm(inf, ready_now=True)
 
+    def pods(self, now_s: float) -> tuple[PodLoad, ...]:
+        """What a scaler sees of each member: nothing, unless the pool is a `MeteredPool`."""
+        return ()
+
     def _first_to_go(self) -> SlottedInstance:
         """The youngest that is not ready, else the youngest, as a Kubernetes ReplicaSet chooses; busy or not."""
         newest_first = list(reversed(self.members))
@@ -111,7 +117,7 @@ class ScaledPool(SlottedPool):
 
     def _launch(self, function: int, number: int, start: Start) -> SlottedInstance:
         instance = super()._launch(function, number, start)
-        self.members[instance] = None
+        self.members[instance] = False
         return instance
 
     def _launch_unasked(self, function: int, *, ready_now: bool = False, held: bool = False) -> SlottedInstance:
@@ -121,6 +127,7 @@ class ScaledPool(SlottedPool):
 
     def ready(self, instance: SlottedInstance) -> None:
         """See `SlottedPool`."""
+        self.members[instance] = True
         self.ready_members += 1
         super().ready(instance)
 
@@ -129,9 +136,7 @@ class ScaledPool(SlottedPool):
         super()._gone(instance, now_s)
 
     def _no_member(self, instance: SlottedInstance) -> None:
-        if instance in self.members:
-            del self.members[instance]
-            self.ready_members -= instance.state in (IDLE, BUSY)
+        self.ready_members -= self.members.pop(instance, False)
 
     def close(self) -> None:
         """Note what is still idle when the run is over."""

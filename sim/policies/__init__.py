@@ -16,6 +16,7 @@ from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
+from sim.policies.scaling.kubernetes_hpa import KubernetesHpa
 from sim.policies.scaling.openfaas import OpenFaas
 from sim.policies.scaling.oracle import OracleScaling
 from sim.policies.scaling.predictive import Predictive
@@ -33,6 +34,7 @@ __all__ = [
     "KeepAlive",
     "KeepForever",
     "Knative",
+    "KubernetesHpa",
     "NoKeepAlive",
     "OpenFaas",
     "OracleScaling",

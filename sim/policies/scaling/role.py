@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sim.core.errors import PolicyError
+from sim.core.time import next_multiple_s
 from sim.policies.keepalive.role import KeepAlive
 from sim.policies.scaling.future import Future
 from sim.workload.trace import Trace
@@ -20,11 +21,37 @@ class Unit:
 
     Attributes:
         concurrency: requests an instance serves at a time.
+        memory_mb: memory of an instance, MB.
         future: its calls, if the policy declares `needs_future` and it has any; else None.
     """
 
     concurrency: int
+    memory_mb: float = 128.0
     future: Future | None = field(default=None, repr=False, compare=False)
+
+
+class PodLoad(NamedTuple):
+    """What a scaler that asks for it sees of one instance, which starts or is ready and does not drain.
+
+    Attributes:
+        name: of the instance; no other of its unit ever has it.
+        created_s: seconds, when its start began.
+        ready_s: seconds, when it became ready; None: not yet.
+        running: requests that it serves.
+        levels_s: seconds since it was ready in which it served just 1, just 2, ... requests, up to the most it ever
+            did.
+    """
+
+    name: int
+    created_s: float
+    ready_s: float | None
+    running: int
+    levels_s: tuple[float, ...]
+
+    @property
+    def request_s(self) -> float:
+        """Request-seconds since it was ready."""
+        return sum(requests * level_s for requests, level_s in enumerate(self.levels_s, 1))
 
 
 class Load(NamedTuple):
@@ -39,6 +66,7 @@ class Load(NamedTuple):
         since: the whole second that the two lists begin with.
         concurrency: requests in flight, on the average of each whole second since the last tick.
         arrivals: requests that came in each of them.
+        pods: instances that start or are ready and stay, in order of creation, if the policy `needs_pods`.
     """
 
     now_s: float
@@ -49,6 +77,7 @@ class Load(NamedTuple):
     since: int
     concurrency: Sequence[float]
     arrivals: Sequence[int]
+    pods: Sequence[PodLoad] = ()
 
 
 class Scaler(ABC):
@@ -84,10 +113,12 @@ class Scaling(KeepAlive):
     come, first served, until an instance has a free slot.
 
     Attributes:
+        needs_pods: whether its scalers look at single instances.
         tick_s: seconds between decisions.
         queue_depth: calls of a unit that may wait; further ones are rejected.
     """
 
+    needs_pods: ClassVar[bool] = False
     tick_s: float
     queue_depth: float = inf
 
@@ -98,6 +129,10 @@ class Scaling(KeepAlive):
     def at_start(self) -> int:
         """Instances of every unit that are ready when the trace begins."""
         return 0
+
+    def next_tick_s(self, now_s: float) -> float:
+        """When scalers are asked next: at multiples of `tick_s`."""
+        return next_multiple_s(now_s, self.tick_s)
 
     def windows_s(self, future: Trace | None) -> float:
         """Instances stay until the scaler takes them away."""
@@ -115,3 +150,15 @@ def checked_wanted(name: str, answer: object) -> int | None:
     if isinstance(answer, bool) or not isinstance(answer, int) or answer < 0:
         raise PolicyError(f"{name} wants {answer!r} instances: that must be a whole number >= 0, or None")
     return answer
+
+
+def checked_next_tick_s(policy: Scaling, now_s: float) -> float:
+    """The policy's next tick, refused if it is no later time.
+
+    Raises:
+        PolicyError: it is not a number of seconds after `now_s`.
+    """
+    at_s = policy.next_tick_s(now_s)
+    if not now_s < at_s < inf:
+        raise PolicyError(f"{type(policy).__name__}.next_tick_s({now_s!r}) must be a later time, not {at_s!r}")
+    return at_s

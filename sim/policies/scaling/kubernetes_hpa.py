@@ -1,0 +1,207 @@
+"""Kubernetes' horizontal pod autoscaler: pods by the CPU they use, or by the requests they serve, never none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+from sim.core import checks
+from sim.core.errors import ConfigError
+from sim.core.time import next_multiple_s
+from sim.policies.scaling.hpa import Hpa, HpaDecision
+from sim.policies.scaling.hpa_values import Behavior, MetricSpec, Pod
+from sim.policies.scaling.pod_samples import CpuSamples, PodSamples, RequestSamples
+from sim.policies.scaling.role import Load, PodLoad, Scaler, Scaling, Unit
+
+Metric = Literal["cpu", "concurrency"]
+MB_PER_CORE: Final = 1769
+"""Memory that comes with one core, MB (AWS Lambda, developer guide, memory)."""
+LIMITS: Final = {
+    "TooFewReplicas": "min replicas",
+    "TooManyReplicas": "max replicas",
+    "ScaleUpLimit": "rate limit",
+    "ScaleDownLimit": "rate limit",
+}
+
+
+@dataclass(frozen=True)
+class KubernetesHpa(Scaling):
+    """Kubernetes' horizontal pod autoscaler over what metrics-server, or Prometheus, tells it of each pod.
+
+    A function is a Deployment. Pods are scraped every `scrape_s`; at every multiple of `sync_s` the rule of `Hpa`
+    decides from what the last scrape has said. Calls that wait for a free slot are in no metric: however many there
+    are, a pod is never busier than busy, and a target at or above that never adds a pod.
+
+    A running request uses `cpu_per_request` cores, all of a pod's together no more than the pod has. That is also what
+    the pod requests of its node, in 1/1000 of a core, so that it never uses more than 100 %. Nothing else uses CPU, nor
+    does the start of a pod. A pod is Pending until its instance is ready; so is a replica for which the platform has no
+    room. Instances that end by themselves are replaced at the next scrape or sync.
+
+    Source: Kubernetes, pkg/controller/podautoscaler, 1.28 series, with the tolerances of 1.33 (see `Hpa`); its defaults
+    of pkg/controller/podautoscaler/config and pkg/apis/autoscaling/v2. Scrapes: `CpuSamples`, `RequestSamples`, every
+    15 s as in the manifests of metrics-server. All functions are scraped and synced at the same instants, which a
+    cluster spreads; `scrape_lag_s` is an assumption, the mean of a lag that may be anything.
+
+    Attributes:
+        metric: CPU over what pods request (cpu), or requests a pod serves on the average of the time between two
+            scrapes (concurrency).
+        target_cpu_percent: per cent of the cores that a pod requests, to be used.
+        target_requests: requests that a pod should serve; Kubernetes has no default.
+        min_replicas: pods at least, and when the trace begins.
+        max_replicas: pods at most; Kubernetes wants it said, and this is AWS Lambda's default for an account.
+        behavior: how scaling behaves either way; None: at most twice as many or 4 at each sync, down not below anything
+            recommended within `downscale_stabilization_s`.
+        tolerance: of the ratio of use and target, relative to 1, within which nothing changes.
+        downscale_stabilization_s: seconds for which a recommendation keeps the pods from falling below it, where the
+            behaviour does not say.
+        cpu_per_request: cores that a request uses while it runs, if its pod has them.
+        cores: cores of a pod; None: in proportion to its memory, one for 1769 MB, as AWS Lambda has it.
+        sync_s: seconds between decisions.
+        scrape_s: seconds between scrapes.
+        scrape_lag_s: seconds from a scrape to the next multiple of `scrape_s`: how old metrics are when they are
+            used, if that is `sync_s` too.
+        queue_depth: calls of a function that may wait.
+    """
+
+    needs_pods: ClassVar[bool] = True
+    metric: Metric = "cpu"
+    target_cpu_percent: int = 80
+    target_requests: float = 0.8
+    min_replicas: int = 1
+    max_replicas: int = 1000
+    behavior: Behavior | None = None
+    tolerance: float = 0.1
+    downscale_stabilization_s: float = 300.0
+    cpu_per_request: float = 1.0
+    cores: float | None = None
+    sync_s: float = 15.0
+    scrape_s: float = 15.0
+    scrape_lag_s: float = 7.5
+    queue_depth: float = 10_000
+
+    def __post_init__(self) -> None:
+        if self.metric not in ("cpu", "concurrency"):
+            raise ConfigError(f"KubernetesHpa: metric must be cpu or concurrency, not {self.metric!r}")
+        if self.min_replicas == 0:
+            raise ConfigError(
+                "KubernetesHpa: min_replicas must be >= 1: Kubernetes comes back from 0 only by a metric that is not "
+                "measured on pods, behind a feature gate"
+            )
+        checks.whole("KubernetesHpa: target_cpu_percent", self.target_cpu_percent, low=1)
+        checks.whole("KubernetesHpa: min_replicas", self.min_replicas, low=1)
+        checks.whole("KubernetesHpa: max_replicas", self.max_replicas, low=self.min_replicas)
+        checks.whole("KubernetesHpa: queue_depth", self.queue_depth, low=1, or_infinity=True)
+        for name in ("target_requests", "cores"):
+            if getattr(self, name) is not None:
+                checks.number(f"KubernetesHpa: {name}", getattr(self, name), low=0.001)
+        for name in ("cpu_per_request", "sync_s", "scrape_s"):
+            checks.number(f"KubernetesHpa: {name}", getattr(self, name), above=0)
+        checks.number("KubernetesHpa: scrape_lag_s", self.scrape_lag_s, low=0)
+        if self.scrape_lag_s >= self.scrape_s:
+            raise ConfigError(f"KubernetesHpa: scrape_lag_s must be < scrape_s, not {self.scrape_lag_s!r}")
+        self.scaler(Unit(1))  # the rest is checked where it is used
+
+    @property
+    def initial_scale(self) -> int:  # type: ignore[override]  # as many as there always are
+        """`min_replicas`."""
+        return self.min_replicas
+
+    @property
+    def tick_s(self) -> float:  # type: ignore[override]  # another name for it
+        """`sync_s`."""
+        return self.sync_s
+
+    def next_scrape_s(self, now_s: float) -> float:
+        """The first scrape after `now_s`."""
+        return next_multiple_s(now_s, self.scrape_s, self.scrape_lag_s)
+
+    def next_sync_s(self, now_s: float) -> float:
+        """The first sync after `now_s`."""
+        return next_multiple_s(now_s, self.sync_s)
+
+    def next_tick_s(self, now_s: float) -> float:
+        """The next scrape or sync."""
+        return min(self.next_scrape_s(now_s), self.next_sync_s(now_s))
+
+    def cpu_milli(self, unit: Unit) -> int:
+        """What a pod of `unit` has and requests, in 1/1000 cores."""
+        cores = unit.memory_mb / MB_PER_CORE if self.cores is None else self.cores
+        return max(1, round(cores * 1000))
+
+    def samples(self, unit: Unit) -> PodSamples:
+        """The metric of pods of `unit`, before the first scrape."""
+        if self.metric == "concurrency":
+            return RequestSamples(unit.concurrency)
+        cores = self.cpu_milli(unit) / 1000
+        usage = [min(running * self.cpu_per_request, cores) for running in range(1, unit.concurrency + 1)]
+        return CpuSamples(usage, self.scrape_s)
+
+    def hpa(self) -> Hpa:
+        """The rule, before the first sync."""
+        metric = MetricSpec("resource_util", self.target_cpu_percent, "cpu")
+        if self.metric == "concurrency":
+            metric = MetricSpec("pods", round(self.target_requests * 1000), name="concurrency")
+        return Hpa(
+            (metric,), self.min_replicas, self.max_replicas, self.behavior, self.tolerance,
+            downscale_stabilization_s=self.downscale_stabilization_s,
+        )  # fmt: skip
+
+    def scaler(self, unit: Unit) -> KubernetesHpaScaler:
+        """The autoscaler of one Deployment."""
+        return KubernetesHpaScaler(self, unit)
+
+
+class KubernetesHpaScaler(Scaler):
+    """The autoscaler of one Deployment: `hpa` decides at syncs, from the `samples` of scrapes."""
+
+    remembers = True  # a Deployment replaces what is missing, whether anybody calls or not
+
+    def __init__(self, policy: KubernetesHpa, unit: Unit) -> None:
+        self.hpa, self.samples = policy.hpa(), policy.samples(unit)
+        self._policy, self._cpu_milli = policy, policy.cpu_milli(unit)
+        self._replicas = policy.min_replicas
+        self._scrape_at_s, self._sync_at_s = policy.next_scrape_s(0.0), policy.next_sync_s(0.0)
+
+    def wanted(self, load: Load) -> int:
+        """Scrape if it is time to, and then decide if it is time to."""
+        if load.now_s >= self._scrape_at_s:
+            self.samples.scrape(load.now_s, load.pods)
+            self._scrape_at_s = self._policy.next_scrape_s(load.now_s)
+        if load.now_s >= self._sync_at_s:
+            self._sync(load)
+            self._sync_at_s = self._policy.next_sync_s(load.now_s)
+        return self._replicas
+
+    def poked(self, now_s: float, ready: int) -> int:
+        """The Deployment replaces what is missing."""
+        return self._replicas
+
+    def _sync(self, load: Load) -> None:
+        pods = [self._pod(pod) for pod in load.pods]
+        samples = [self.samples.of(pod.name) for pod in load.pods]
+        for k in range(self._replicas - len(pods)):
+            pods.append(Pod(f"without room {k}", "Pending", cpu_request_milli=self._cpu_milli))
+            samples.append(None)
+        decision = self.hpa.decide(load.now_s, self._replicas, pods, [samples])
+        self.why = _why(decision, self._replicas)
+        self._replicas = decision.desired
+
+    def _pod(self, pod: PodLoad) -> Pod:
+        name, request = str(pod.name), self._cpu_milli
+        if pod.ready_s is None:
+            return Pod(name, "Pending", pod.created_s, ready=False, cpu_request_milli=request)
+        return Pod(name, "Running", pod.created_s, True, pod.ready_s, cpu_request_milli=request)
+
+
+def _why(decision: HpaDecision, replicas: int) -> str:
+    """The reason of a decision over so many replicas, in a word or two."""
+    if decision.error:
+        return "missing metrics"
+    limited, _, reason = decision.conditions.scaling_limited.partition(":")
+    if limited == "True":
+        return LIMITS[reason]
+    if decision.desired < replicas:
+        return "below target"
+    if decision.desired > replicas:  # be it because an earlier sync wanted that, and was limited
+        return "above target" if decision.proposals[0].replicas > replicas else "stabilised"
+    return "stabilised" if decision.conditions.able_to_scale.endswith("Stabilized") else "no change"
