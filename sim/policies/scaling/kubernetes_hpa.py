@@ -102,7 +102,7 @@ class KubernetesHpa(Scaling):
         self.scaler(Unit(1))  # the rest is checked where it is used
 
     @property
-    def initial_scale(self) -> int:  # type: ignore[override]  # as many as there always are
+    def initial_scale(self) -> int:
         """`min_replicas`."""
         return self.min_replicas
 
