@@ -154,7 +154,7 @@ def check_against_ledger(policy: Watched, requests: Requests, instances: Instanc
         assert pod.levels_s == pytest.approx(levels_s, abs=1e-9)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     traces(), st.integers(0, 2**30), st.sampled_from([1, 3]), st.sampled_from([0.0, 1.5]), st.sampled_from([inf, 4.0])
 )

@@ -131,6 +131,18 @@ def test_replicas_without_room_are_pending() -> None:
     ]
 
 
+def test_pods_that_start_are_no_reason_to_keep_as_many() -> None:
+    """Eight calls until 39 ask for four pods; starts take 60 s. At 52.5 the one there is had 8 for 1.5 s, 0.8.
+
+    Were the others ready and only without a sample, they would be taken to be at their target, and all stay.
+    """
+    policy = KubernetesHpa(metric="concurrency", target_requests=2.0, downscale_stabilization_s=0.0)
+    assert timeline(calls([1.0] * 8, 38.0, 100.0), policy, concurrency=8, start_s=60.0) == [
+        "30.0 1 0 8 0 4 above target",
+        "60.0 1 3 0 0 1 below target",
+    ]
+
+
 # How old metrics are
 
 
