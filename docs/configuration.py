@@ -31,6 +31,7 @@ from sim.experiment.variation import GROUPS, SCALARS
 from sim.platform.platform import Platform
 from sim.platform.startup import by_memory, measured, models, parts
 from sim.policies.keepalive.role import KeepAlive
+from sim.policies.scaling.hpa_values import Behavior, ScalingPolicy, ScalingRules
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.studies.measured_flags import MeasuredFlags
 from sim.studies.role import Study
@@ -424,6 +425,9 @@ What each does, and where it comes from, is in [policies.md](policies.md).
 
 {overview("policy")}
 {described(policies())}
+### The behaviour of Kubernetes' autoscaler
+
+{described((Behavior, ScalingRules, ScalingPolicy), 4)}
 ## Prices
 
 {overview("pricing")}

@@ -32,8 +32,10 @@ def calls(arrival_s: list[float], service_s: float, horizon_s: float) -> Trace:
 
 
 def timeline(trace: Trace, policy: KubernetesHpa, **options: object) -> list[str]:
+    """Time, ready, starting, in flight, waiting, wanted and why, of each decision after those at the start."""
     frame = run(trace, policy, **options).decisions.frame().drop(columns="function")
-    return [" ".join(map(str, row)) for row in frame.itertuples(index=False)]
+    assert frame["why"].iloc[0] == "at start"
+    return [" ".join(map(str, row)) for row in frame.iloc[1:].itertuples(index=False)]
 
 
 # By hand. Scrapes are at 7.5, 22.5, ..., syncs at 15, 30, ...
@@ -79,7 +81,7 @@ def test_burst_by_concurrency() -> None:
 def test_idle() -> None:
     """All of them are there from the start to the end, and a call now and then changes nothing."""
     columns = run(calls([1.0, 100.0], 1.0, 900.0), KubernetesHpa(min_replicas=3))
-    assert columns.decisions.time_s.size == 0
+    assert columns.decisions.wanted.tolist() == [3]
     assert columns.instances.ready_s.tolist() == [0.0] * 3
     assert np.isinf(columns.instances.ended_s).all()
     assert columns.requests.start_s.tolist() == [1.0, 100.0]
@@ -129,6 +131,18 @@ def test_replicas_without_room_are_pending() -> None:
     ]
 
 
+def test_pods_that_start_are_no_reason_to_keep_as_many() -> None:
+    """Eight calls until 39 ask for four pods; starts take 60 s. At 52.5 the one there is had 8 for 1.5 s, 0.8.
+
+    Were the others ready and only without a sample, they would be taken to be at their target, and all stay.
+    """
+    policy = KubernetesHpa(metric="concurrency", target_requests=2.0, downscale_stabilization_s=0.0)
+    assert timeline(calls([1.0] * 8, 38.0, 100.0), policy, concurrency=8, start_s=60.0) == [
+        "30.0 1 0 8 0 4 above target",
+        "60.0 1 3 0 0 1 below target",
+    ]
+
+
 # How old metrics are
 
 
@@ -144,15 +158,15 @@ def test_load_is_seen_at_the_first_sync_after_a_scrape_that_has_seen_enough_of_i
         if ceil(min(busy, 1.0) * 1000) // 10 >= 89:
             break
     sync_s = ceil(scrape_s / 15.0) * 15.0
-    assert decisions.time_s[0] == sync_s
-    assert decisions.wanted[0] == 2
+    assert decisions.time_s[1] == sync_s
+    assert decisions.wanted[1] == 2
 
 
 @pytest.mark.parametrize(("lag_s", "seen_s"), [(0.0, 45.0), (7.5, 45.0), (14.0, 60.0)])
 def test_a_call_at_20(lag_s: float, seen_s: float) -> None:
     """Scrapes at 30, at 22.5 and at 31 see 10, 2.5 and 11 s of it, too little; the next ones see nothing else."""
     decisions = run(calls([20.0], 1000.0, 150.0), KubernetesHpa(scrape_lag_s=lag_s)).decisions
-    assert decisions.time_s[0] == seen_s
+    assert decisions.time_s[1] == seen_s
 
 
 # Samples
@@ -268,7 +282,8 @@ def test_there_are_never_fewer_nor_more_than_said(trace: Trace, low: int, more: 
     columns = run(trace, policy, concurrency=slots)
     wanted = columns.decisions.wanted
     assert ((wanted >= low) & (wanted <= low + more)).all()
-    assert (np.diff([low, *wanted]) != 0).all()
+    assert wanted[0] == low
+    assert (np.diff(wanted) != 0).all()
     assert set(columns.decisions.time_s % 15.0) <= {0.0}
     assert (columns.requests.outcome == OK).all()
 
@@ -325,7 +340,7 @@ def test_real_calls(shared: Path) -> None:
     result = sim.simulate(real_calls(shared), KubernetesHpa(), sim.load_platform("default"))
     assert (result.invocations["outcome"] == "ok").all()
     decisions = result.decisions
-    assert set(decisions["why"]) <= {"above target", "below target", "min replicas", "stabilised"}
+    assert set(decisions["why"]) <= {"at start", "above target", "below target", "min replicas", "stabilised"}
     assert (decisions["wanted"] >= 1).all()
     assert decisions["wanted"].max() > 1
     assert set(decisions["time_s"] % 15.0) == {0.0}

@@ -101,8 +101,7 @@ class KubernetesHpa(Scaling):
             raise ConfigError(f"KubernetesHpa: scrape_lag_s must be < scrape_s, not {self.scrape_lag_s!r}")
         self.scaler(Unit(1))  # the rest is checked where it is used
 
-    @property
-    def initial_scale(self) -> int:
+    def at_start(self) -> int:
         """`min_replicas`."""
         return self.min_replicas
 
