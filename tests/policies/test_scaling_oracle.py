@@ -20,7 +20,7 @@ from sim.policies.scaling.role import Scaler, Unit
 def scaler(policy: OracleScaling, *rows: tuple[float, float], concurrency: int = 1) -> Scaler:
     """Of the calls (arrival_s, service_s)."""
     arrival_s, service_s = np.array(rows, np.float64).reshape(-1, 2).T
-    return policy.scaler(Unit(concurrency, Future(arrival_s, service_s)))
+    return policy.scaler(Unit(concurrency, future=Future(arrival_s, service_s)))
 
 
 def wanted(oracle: Scaler, *ticks: tuple[float, int]) -> list[int | None]:
