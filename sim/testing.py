@@ -20,6 +20,7 @@ from sim.engine import reference
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive, checked_decision, checked_rule, checked_windows_s
 from sim.policies.keepalive.rule import Rule, State
+from sim.policies.scaling.role import Scaling
 from sim.results.columns import Columns
 from sim.workload.trace import Trace
 
@@ -28,6 +29,8 @@ FloatArray = npt.NDArray[np.float64]
 CHANGE_S: Final = 21600.0
 """When the future of the example begins to differ."""
 HORIZON_S: Final = 43200.0
+LOOPED_S: Final = (18000.0, 25200.0)
+"""The part of the example that is enough where decisions are made every few seconds."""
 
 PLATFORMS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -65,15 +68,18 @@ def check_policy(policy: KeepAlive | type[KeepAlive], **parameters: Any) -> None
     for name, trace in small_traces().items():
         for options in PLATFORMS.values():
             _run(made, trace, Platform(**options), name)
+    part_s = LOOPED_S if isinstance(made, Scaling) else (0.0, HORIZON_S)
+    change_s = CHANGE_S - part_s[0]
     for name, options in PLATFORMS.items():
-        platform, trace = Platform(**options), example_trace()
+        platform, trace = Platform(**options), example_trace().slice(*part_s)
         first = _run(made, trace, platform, name)
         _compare(made, "the same seed gives the same decisions", first, _run(made, trace, platform, name))
         copied = _run(pickle.loads(pickle.dumps(made)), trace, platform, name)
         _compare(made, "a pickled copy decides alike", first, copied)
         for what, changed in () if made.needs_future else changed_futures().items():
-            after = _run(made, changed, platform, what)
-            _compare(made, f"the past does not depend on the future ({what})", first.past(), after.past())
+            after = _run(made, changed.slice(*part_s), platform, what)
+            past = first.past(change_s), after.past(change_s)
+            _compare(made, f"the past does not depend on the future ({what})", *past)
     if made != before or repr(made) != repr(before):
         raise _broken(made, "it is a value, which no run changes", f"it was {before!r} and is {made!r}")
 
@@ -150,12 +156,12 @@ class _Outcome:
         calls["window_s"] = np.nan if windows_s is None else windows_s
         return cls(calls, columns.instances.frame())
 
-    def past(self) -> _Outcome:
+    def past(self, change_s: float) -> _Outcome:
         """What had happened when the future began to differ."""
-        calls = self.calls[self.calls["arrival_s"] < CHANGE_S]
-        instances = self.instances[self.instances["created_s"] < CHANGE_S]
+        calls = self.calls[self.calls["arrival_s"] < change_s]
+        instances = self.instances[self.instances["created_s"] < change_s]
         times = ["created_s", "ready_s", "ended_s"]
-        return _Outcome(calls, instances.assign(**instances[times].clip(upper=CHANGE_S)))
+        return _Outcome(calls, instances.assign(**instances[times].clip(upper=change_s)))
 
 
 def _compare(policy: KeepAlive, rule: str, first: _Outcome, second: _Outcome) -> None:

@@ -35,7 +35,9 @@ def test_every_shipped_policy_conforms(cls: type[KeepAlive]) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PRESETS.glob("*.yaml")))
 def test_every_preset_conforms(name: str) -> None:
-    check_policy(build(OmegaConf.to_container(OmegaConf.load(PRESETS / f"{name}.yaml")), name, KeepAlive, Trust()))
+    preset = build(OmegaConf.to_container(OmegaConf.load(PRESETS / f"{name}.yaml")), name, KeepAlive, Trust())
+    if preset != type(preset)():  # else it is the class as it is tested above
+        check_policy(preset)
 
 
 def test_every_shipped_policy_has_a_preset() -> None:
