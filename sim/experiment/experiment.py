@@ -172,7 +172,7 @@ def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting)
         trace.is_random
         or platform.start_model.is_random
         or isinstance(platform.max_lifetime_s, Distribution)
-        or platform.instance_choice == "random"
+        or platform.instance_choice in ("random", "power_of_two")
         or platform.router_matters
         or 0 < platform.start_failure_probability < 1
         or any(rule.needs_uniform for rule in rules if rule is not None)

@@ -7,7 +7,7 @@ recently idle first keeps the pool small, the least recently idle first keeps ev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -112,6 +112,50 @@ class RandomChoice(_ByUse):
         return free.pop(int(uniform(self._streams[function], k) * len(free)))
 
 
+class LeastConnections(_ByCreation):
+    """A slot of the instance that serves the fewest requests; of several, of the one created first."""
+
+    def take(self, free: list[S], function: int, k: int) -> S:
+        """The first with the fewest."""
+        return free.pop(min(range(len(free)), key=lambda place: free[place].instance.running))
+
+
+class PowerOfTwoChoices(_ByCreation):
+    """Of two instances drawn at random, maybe twice the same, a slot of the one that serves fewer requests.
+
+    Knative's activator chooses so where pods take any number of requests (Mitzenmacher, IEEE TPDS 12(10), 2001).
+    """
+
+    def __init__(self, streams: list[int]) -> None:
+        self._streams = streams
+
+    def take(self, free: list[S], function: int, k: int) -> S:
+        """By draws 2k and 2k + 1 among the instances in order of creation; of two alike, the first drawn."""
+        instances = [i for i in range(len(free)) if not i or free[i].instance is not free[i - 1].instance]
+        drawn = (int(uniform(self._streams[function], 2 * k + j) * len(instances)) for j in (0, 1))
+        one, other = (instances[number] for number in drawn)
+        return free.pop(other if free[other].instance.running < free[one].instance.running else one)
+
+
+class RoundRobin(_ByCreation):
+    """A slot of the next instance, in order of creation, after the one that the unit's last call took."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[float, int]] = {}
+
+    def take(self, free: list[S], function: int, k: int) -> S:
+        """The first of a later creation, or else the first."""
+        unit = free[0].instance.pool.function
+        place = bisect_right(free, self._last.get(unit, (-1.0, 0)), key=_creation)
+        slot = free.pop(place if place < len(free) else 0)
+        self._last[unit] = _creation(slot)
+        return slot
+
+
+def _creation(slot: Choosable) -> tuple[float, int]:
+    return slot.instance.created_s, slot.instance.number
+
+
 CHOICES: Final[Mapping[str, Callable[[list[int]], Choice]]] = MappingProxyType(
     {
         "most_recently_idle": lambda _: MostRecentlyIdle(),
@@ -119,6 +163,9 @@ CHOICES: Final[Mapping[str, Callable[[list[int]], Choice]]] = MappingProxyType(
         "random": RandomChoice,
         "newest_created": lambda _: NewestCreated(),
         "oldest_created": lambda _: OldestCreated(),
+        "least_connections": lambda _: LeastConnections(),
+        "power_of_two": PowerOfTwoChoices,
+        "round_robin": lambda _: RoundRobin(),
     }
 )
 """Choices by name; each is made from the functions' streams of draws."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pandas as pd
 
@@ -14,13 +14,16 @@ from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart, StartModel
 
 Isolation = Literal["function", "app"]
-InstanceChoice = Literal["most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"]
+InstanceChoice = Literal[
+    "most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created", "least_connections",
+    "power_of_two", "round_robin",
+]  # fmt: skip
 BindingRule = Literal["early", "late", "race"]
 
 _WORDS: Final = {
-    "isolation": ("function", "app"),
-    "instance_choice": ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"),
-    "binding": ("early", "late", "race"),
+    "isolation": get_args(Isolation),
+    "instance_choice": get_args(InstanceChoice),
+    "binding": get_args(BindingRule),
 }
 
 

@@ -27,7 +27,10 @@ from small import UNITS, Windows, cases
 
 COMPLETION, READY, ARRIVAL, EXPIRY = 0, 1, 2, 4
 Event = tuple[float, int, int, object]
-CHOICES = ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created")
+CHOICES = (
+    "most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created", "least_connections",
+    "power_of_two", "round_robin",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class Twin:
     streams: list[int]
     failures: list[int]
     lives: list[Life] = field(default_factory=list)
+    taken: dict[int, tuple[float, int]] = field(default_factory=dict)
 
     def run(self) -> "Twin":
         coming = list(self.calls)
@@ -217,10 +221,27 @@ class Twin:
             return at[0].created_s, at[0].number, *use(at)
 
         choice = self.options.choice
+        if choice in ("least_connections", "power_of_two", "round_robin"):
+            return self.choose_by_instance(sorted(free, key=creation), call)
         order = sorted(free, key=creation if "created" in choice else use)
         if choice == "random":
             return order[int(uniform(self.streams[call.function], call.k) * len(order))]
         return order[-1 if choice in ("most_recently_idle", "newest_created") else 0]
+
+    def choose_by_instance(self, order: list[tuple[Life, Seat]], call: Call) -> tuple[Life, Seat]:
+        lives = list(dict.fromkeys(life.number for life, _ in order))
+        load = {life.number: sum(seat.call is not None for seat in life.seats) for life, _ in order}
+        if self.options.choice == "least_connections":
+            chosen = min(lives, key=lambda number: load[number])
+        elif self.options.choice == "power_of_two":
+            u = [uniform(self.streams[call.function], 2 * call.k + j) for j in (0, 1)]
+            chosen = min((lives[int(each * len(lives))] for each in u), key=lambda number: load[number])
+        else:
+            made = {life.number: (life.created_s, life.number) for life, _ in order}
+            later = [number for number in lives if made[number] > self.taken.get(call.unit, (-1.0, 0))]
+            chosen = (later or lives)[0]
+            self.taken[call.unit] = made[chosen]
+        return next(at for at in order if at[0].number == chosen)
 
     def launch(self, call: Call, now_s: float) -> Life | None:
         if not self.room(call.unit):

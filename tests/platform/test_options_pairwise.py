@@ -60,7 +60,16 @@ LOADING = PhasedStart({"create": Exponential(0.4), "handler": LogNormal(0.3, 2.0
 READY_TO_LOAD = PhasedStart({"handler": 0.5})
 OPTIONS = {
     "isolation": ("function", "app"),
-    "instance_choice": ("most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created"),
+    "instance_choice": (
+        "most_recently_idle",
+        "least_recently_idle",
+        "random",
+        "newest_created",
+        "oldest_created",
+        "least_connections",
+        "power_of_two",
+        "round_robin",
+    ),
     "binding": ("early", "late", "race"),
     "concurrency": (None, 1, 3),
     "max_wait_s": (inf, 0.5, 2.0, 0.0),
