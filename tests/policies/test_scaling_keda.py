@@ -50,6 +50,13 @@ def test_golden_from_one_to_many_as_the_horizontal_pod_autoscaler_does() -> None
     assert made[-1] == 2
 
 
+def test_golden_pods_that_start_count_and_the_metric_is_cut_to_a_thousandth() -> None:
+    four = Keda(metric_window_s=15, initial_scale=4).scaler(Unit(1))
+    assert four.wanted(load(15.0, [4.2] * Q, ready=1, starting=3)) == 4  # 1.05 a pod is near enough
+    assert ticks(Keda(metric_window_s=15, initial_scale=1, tolerance=0.0), [1.0006], ready=1) == [1]
+    assert ticks(Keda(metric_window_s=15, initial_scale=1, tolerance=0.0), [1.0011], ready=1) == [2]
+
+
 @pytest.mark.parametrize(
     ("options", "levels", "wanted"),
     [

@@ -45,12 +45,25 @@ def test_golden_a_step_is_a_share_of_the_most_rounded_up(most: int, percent: int
 
 def test_golden_the_idler_looks_once_a_minute() -> None:
     scaler = OpenFaas().scaler(Unit(1))
-    assert scaler.poked(2.5, 0) == 1
-    made = ticks(scaler, [1] + [0] * 200)
-    # The call was told of at 2.5 s, after the second of its request: idle for long enough at 902.5 s, next look at 960
-    assert made.index(0) == 960 // 5 - 1
-    assert set(made[:191]) == {1}
+    assert ticks(scaler, [0] * 12) == [0] * 12
+    assert scaler.poked(62.5, 0) == 1
+    made = ticks(scaler, [0] * 200, starts_at=60)
+    assert made.index(0) == (1020 - 60) // 5 - 1  # idle for long enough at 962.5 s
     assert not scaler.remembers
+
+
+def test_golden_idle_is_counted_from_the_end_of_the_last_second_with_a_request() -> None:
+    scaler = OpenFaas(initial_scale=1, inactivity_s=60).scaler(Unit(1))
+    assert scaler.wanted(load(65.0, [0.5, 0.0, 0.0, 0.0, 0.0])) == 1  # in second 60, which ends at 61 s
+    assert [scaler.wanted(load(now_s, [0.0] * 5)) for now_s in (120.0, 180.0)] == [1, 0]
+    came_just_now = OpenFaas(initial_scale=1, inactivity_s=60).scaler(Unit(1))
+    assert [came_just_now.wanted(load(60.0 * k, [0.0] * 5, in_flight=1)) for k in (1, 2)] == [1, 1]
+
+
+def test_an_alert_under_way_is_remembered() -> None:
+    scaler = OpenFaas().scaler(Unit(1))
+    assert ticks(scaler, [60]) == [0]
+    assert scaler.remembers
 
 
 def test_a_function_whose_call_still_runs_is_not_idle() -> None:

@@ -52,11 +52,15 @@ def test_golden_instances_are_wanted_a_start_and_a_tick_before_they_are_needed()
         (20.0, 0),  # to 35 s
         (30.0, 0),
         (40.0, 0),  # to 55 s
-        (50.0, 1),  # none is to come, one runs
-        (60.0, 0),
     )
-    assert made == [0, 3, 0, 1, 1, 0]
+    assert made == [0, 3, 0, 1]
+    assert oracle.remembers
+    assert wanted(oracle, (50.0, 1), (60.0, 0)) == [1, 0]  # none is to come, one runs
     assert not oracle.remembers
+
+
+def test_golden_a_call_of_no_duration_is_over_at_the_tick_of_its_instant() -> None:
+    assert wanted(scaler(OracleScaling(), (10.0, 0.0)), (0.0, 0), (10.0, 0)) == [1, 0]
 
 
 def test_golden_a_longer_horizon_keeps_instances_over_a_gap() -> None:

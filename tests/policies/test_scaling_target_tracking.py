@@ -43,9 +43,9 @@ def test_golden_three_minutes_above_the_target_scale_out() -> None:
 
 def test_golden_fifteen_minutes_below_nine_tenths_of_it_scale_in() -> None:
     scaler = TargetTracking(initial_scale=10).scaler(Unit(1))
-    low = minutes(scaler, *[(6.2, 10)] * 14, (1.4, 10), (6.3, 10))
-    # 0.62 < 0.63, and at the fifteenth 10 * 0.14 / 0.7 = 2; 0.63 is not below, so there it stays
-    assert low == [10] * 14 + [2, 2]
+    assert minutes(scaler, *[(6.2, 10)] * 14, (1.4, 10)) == [10] * 14 + [2]  # 0.62 < 0.63; 10 * 0.14 / 0.7 = 2
+    at_the_bound = TargetTracking(initial_scale=10).scaler(Unit(1))
+    assert minutes(at_the_bound, *[(6.3, 10)] * 20) == [10] * 20
 
 
 def test_golden_an_instance_has_as_much_room_as_its_concurrency() -> None:
@@ -67,8 +67,11 @@ def test_golden_cooldowns_hold_back_their_own_direction() -> None:
         (0.0, 3),  # the other direction is free
         (0.0, 1),
         (1.0, 1),  # 240 s later; 1 / 0.7 = 1.43
+        (2.0, 2),  # 60 s later
+        (2.0, 2),  # 120 s later: just late enough; 2 / 0.7 = 2.86
+        (0.6, 3),  # just late enough, too; 3 * 0.2 / 0.7 = 0.86
     ]
-    assert minutes(policy.scaler(Unit(1)), *rows) == [3, 3, 1, 1, 2]
+    assert minutes(policy.scaler(Unit(1)), *rows) == [3, 3, 1, 1, 2, 2, 3, 1]
 
 
 def test_a_minute_without_ready_instances_has_no_datapoint() -> None:

@@ -125,7 +125,7 @@ class KedaScaler(Scaler):
         tick = round(load.now_s / self._policy.tick_s)
         if tick % self._polls == 0:
             self._poll(load.now_s, metric > self._policy.activation)
-        if self._replicas and tick % self._syncs == 0:
+        if tick % self._syncs == 0:
             there = load.ready + load.starting
             decision = self._hpa.decide(load.now_s, self._replicas, (), [[int(metric * MILLI)]], there)
             self._set(decision.desired, "autoscaler")
