@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import ConfigError
+from sim.results.columns import no_decisions
 from sim.results.digest import Digest
 
 FORMAT: Final = b"keepwarm-cell"
@@ -79,7 +80,9 @@ def read_digest(path: Path) -> Digest:
 def encode(digest: Digest) -> bytes:
     """A digest as the bytes of a Parquet file, the same for the same digest."""
     table = pa.Table.from_pandas(digest.functions, preserve_index=False)
-    decisions = parquet_bytes(pa.Table.from_pandas(digest.decisions, preserve_index=False))
+    decisions = b""
+    if len(digest.decisions):
+        decisions = parquet_bytes(pa.Table.from_pandas(digest.decisions, preserve_index=False))
     rest = {
         "version": VERSION,
         "starts": digest.starts,
@@ -105,7 +108,9 @@ def decode(content: bytes) -> Digest:
     frames = {name: pd.DataFrame({key: _column(key, values) for key, values in rest[name].items()})
               for name in ("tail", "timeline", "phases")}  # fmt: skip
     summary = pd.Series({name: _number(value) for name, value in rest["summary"].items()}, dtype=np.float64)
-    decisions = pq.read_table(BytesIO(base64.b64decode(rest["decisions"])), use_threads=False).to_pandas()
+    decisions = no_decisions().frame()
+    if rest["decisions"]:
+        decisions = pq.read_table(BytesIO(base64.b64decode(rest["decisions"])), use_threads=False).to_pandas()
     return Digest(summary, table.to_pandas(), starts=rest["starts"], decisions=decisions, **frames)
 
 

@@ -122,7 +122,7 @@ def test_no_keep_decisions_waste_less_than_the_frontier(case: Case) -> None:
 
 
 PREWARMS = {"hybrid_histogram", "hybrid_histogram_app", "provisioned_1", "ping_5m", "scheduled_day", "stem_cells"}
-"""What starts instances, or keeps cells, that no call asked for: the frontier is not theirs."""
+"""What starts instances, or keeps cells, that no call asked for: the frontier is not theirs, nor that of scalers."""
 
 
 @cache
@@ -130,7 +130,14 @@ def two_hours() -> sim.Trace:
     return sim.load_trace("traces/default").slice(32_400.0, 39_600.0)
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in (config.config_dir() / "policy").iterdir()} - PREWARMS))
+KEEP_ONLY = sorted(
+    name
+    for name, policy in config.policy_presets().items()
+    if name not in PREWARMS and not isinstance(policy, sim.policies.Scaling)
+)
+
+
+@pytest.mark.parametrize("name", KEEP_ONLY)
 def test_no_policy_that_only_keeps_is_below_the_frontier(name: str) -> None:
     summary = sim.simulate(two_hours(), config.policy_presets()[name], NO_START, record=False).summary
     least = float(sim.window_curve(two_hours()).frontier.least_gb_s(summary["cold_starts"]))
