@@ -54,7 +54,8 @@ def test_the_columns_of_calls_instances_and_starts_are_what_the_docs_define(resu
     assert result.instances is not None
     assert result.starts is not None
     assert result.stem_cells is not None
-    frames = (result.invocations, result.instances, result.starts, result.stem_cells)
+    assert result.decisions is not None
+    frames = (result.invocations, result.instances, result.starts, result.stem_cells, result.decisions)
     columns = {name for frame in frames for name in frame.columns}
     assert defined("Per call, per instance, per start") - {"<phase>_s"} == columns
 
