@@ -5,7 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from sim.policies.keepalive.rule import Rule
 F, A, X = ["f", "g", "f"], [0.0, 10.0, 400.0], [1.0, 2.0, 3.0]
 TRACE = sim.Trace.from_arrays(F, A, X)
 ROLE = sim.policies.KeepAlive
-POLICIES = [p for p in vars(sim.policies).values() if inspect.isclass(p) and issubclass(p, ROLE) and p is not ROLE]
+POLICIES = [p for p in vars(sim.policies).values() if inspect.isclass(p) and is_dataclass(p) and issubclass(p, ROLE)]
 
 
 # The design's example, line by line
