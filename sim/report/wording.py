@@ -64,6 +64,13 @@ def findings(frame: pd.DataFrame) -> list[str]:
     if np.isfinite(waste).any():
         said.append(f"Least wasted memory-time: {_best(own, wasted, waste)}.")
         said.append(_front(own, pareto_front(waste, cold)))
+    queue = numbers(own, "queued") if "queued" in own else np.zeros(len(own))
+    more = [str(label) for label in own["policy"][queue > numbers(own, "cold_starts")]] if queue.any() else []
+    if more:
+        said.append(
+            f"Under {_named(more)} more calls waited for something else than a cold start, such as a busy instance: "
+            "compare latencies, too."
+        )
     return said
 
 

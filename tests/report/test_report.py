@@ -15,6 +15,7 @@ from comparisons import day
 from outcomes import MANIFEST, NASTY, a_day, empty, many, of_frame, of_runs, several, unnamed, untrusted
 
 from sim.policies import FixedWindow, KeepForever, NoKeepAlive
+from sim.report import wording
 from sim.report.gallery import Drawn, gallery
 from sim.report.report import markdown, write_report
 from sim.results.outcome import Outcome, VariantOutcome
@@ -246,3 +247,13 @@ def test_functions_that_were_never_called_are_no_rows(tmp_path: Path) -> None:
     text = Page(page_of(of_runs(trace, {"none": NoKeepAlive(), "ten": FixedWindow(600.0)}), tmp_path)).text
     assert "Of 1 called functions" in text
     assert "silent" not in text
+
+
+def test_who_has_calls_that_queue_rather_than_start_is_told() -> None:
+    frame = pd.DataFrame(
+        {"policy": ["late", "window"], "needs_future": False, "cold_start_rate": [0.1, 0.2], "cold_starts": [1.0, 2.0],
+         "wasted_gb_s": [5.0, 4.0], "queued": [3.0, 2.0]}
+    )  # fmt: skip
+    [*_, last] = wording.findings(frame)
+    assert last.startswith("Under late more calls waited for something else than a cold start")
+    assert not any("waited" in said for said in wording.findings(frame.assign(queued=[1.0, 2.0])))
