@@ -11,6 +11,7 @@ from sim.core.errors import ConfigError
 from sim.engine import reference
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
+from sim.policies.keepalive.demands import Floor
 from sim.policies.keepalive.role import KeepAlive, checked_floor
 from sim.results import metrics
 from sim.results.columns import Columns
@@ -70,7 +71,8 @@ def simulate(
 def require_price(policy: KeepAlive, price: PriceBook) -> None:
     """Refuse a policy that holds instances under a price book that has no rate for it."""
     floor = checked_floor(policy)
-    if floor is not None and floor.most and not price.provisioned_usd_per_gb_s:
+    holds = floor.most if isinstance(floor, Floor) else floor
+    if holds and not price.provisioned_usd_per_gb_s:
         raise ConfigError(f"{policy!r} holds instances, and the price book {price.name!r} has no rate for that")
 
 

@@ -152,6 +152,26 @@ class RoundRobin(_ByCreation):
         return slot
 
 
+class HeldFirst(Choice):
+    """Slots of held instances before all others, by another choice among each: provisioned ones are paid for anyway."""
+
+    def __init__(self, among: Choice) -> None:
+        self._among = among
+
+    def key(self, slot: Choosable) -> Any:
+        """That of the other choice."""
+        return self._among.key(slot)
+
+    def take(self, free: list[S], function: int, k: int) -> S:
+        """One of a held instance, if there is any."""
+        held = [slot for slot in free if slot.instance.provisioner is not None]
+        if not held or len(held) == len(free):
+            return self._among.take(free, function, k)
+        slot = self._among.take(held, function, k)
+        self._among.drop(free, slot)
+        return slot
+
+
 def _creation(slot: Choosable) -> tuple[float, int]:
     return slot.instance.created_s, slot.instance.number
 

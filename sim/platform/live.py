@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.core.errors import PolicyError
 from sim.core.random import stream
 from sim.platform.activator import Activator, PoolMaker
+from sim.platform.admission import gates, require_admissible
 from sim.platform.autoscaler import Autoscaler, require_scalable
 from sim.platform.binding import BINDINGS, Binding
 from sim.platform.calendar import Calendar
 from sim.platform.capacity import Capacity
-from sim.platform.choice import CHOICES, Choice
+from sim.platform.choice import CHOICES, Choice, HeldFirst
 from sim.platform.code_store import CodeStore
 from sim.platform.expiry import ExpiryTimer
 from sim.platform.free_slots import FreeSlots
@@ -32,7 +34,7 @@ from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
-from sim.platform.provisioner import Provisioner
+from sim.platform.provisioner import FloorProvisioner, Provisioner
 from sim.platform.registry import Registry
 from sim.platform.route_cache import LearntRoutes, RouteCache
 from sim.platform.router import PoolRouter, PoolRoutes, Router, Routes
@@ -42,9 +44,13 @@ from sim.platform.slotted_pool import Rules, SlottedPool
 from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
 from sim.platform.stem_cells import CellPools
+from sim.platform.throttled_pool import ThrottledLoadingPool, ThrottledPool
+from sim.platform.tracking_provisioner import TrackingProvisioner
 from sim.platform.trigger import Progress, Trigger
+from sim.policies.keepalive.demands import Admission, Floor, TrackedFloor
 from sim.policies.keepalive.role import (
     KeepAlive,
+    checked_admission,
     checked_calls,
     checked_floor,
     checked_generic_pools,
@@ -98,7 +104,8 @@ class LivePlatform:
         deployed = platform.deployed(trace.functions)
         rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
         unit_window_s = checked_unit_window_s(keep_alive)
-        asks = rule, floor, pings, None if unit_window_s == inf else keep_alive
+        admission = checked_admission(keep_alive)
+        asks = rule, floor, pings, admission, None if unit_window_s == inf else keep_alive
         scaling = keep_alive if isinstance(keep_alive, Scaling) else None
         self._plain_way = plain = scaling is None and all(ask is None for ask in asks) and platform.is_plain(deployed)
         self._ping_s = pings.ping_s if pings is not None else 0.0
@@ -119,8 +126,9 @@ class LivePlatform:
             router, scaled = self._scaled(scaling, horizon_s)
             self._close = partial(_close, scaled)
         else:
-            router, pools = self._slotted(keep_alive, rule)
-            holders = [Provisioner(self.calendar, self._ledger, pool, floor, horizon_s) for pool in pools if floor]
+            require_admissible(admission, platform, pings)
+            router, pools = self._slotted(keep_alive, rule, admission, floor)
+            holders = self._holders(floor, pools, horizon_s) if floor else []
             Pinger(self.calendar, router, self._pings, self._ping_s, rows)
             self._close = partial(_close, [*pools, *holders])
         Trigger(self.calendar, router, trace, rows, on_progress)
@@ -150,17 +158,59 @@ class LivePlatform:
         activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
         return Router(cache, activator), activator
 
-    def _slotted(self, keep_alive: KeepAlive, rule: Rule | None) -> tuple[PoolRoutes, list[SlottedPool]]:
+    def _slotted(
+        self,
+        keep_alive: KeepAlive,
+        rule: Rule | None,
+        admission: Admission | None,
+        floor: Floor | TrackedFloor | None,
+    ) -> tuple[PoolRoutes, list[SlottedPool]]:
         platform = self._platform
         choice = CHOICES[platform.instance_choice](self._streams("instance_choice"))
+        if floor is not None and floor.served_first:
+            choice = HeldFirst(choice)
         told = None if platform.routes_are_true else self._news(choice)
         rules = self._rules(choice, told, BINDINGS[platform.binding])
-        make = partial(LoadingPool, loading=self._loading()) if self._starter.loads_late else SlottedPool
-        pools = self._pools(make, rules)
+        pools: dict[int, SlottedPool]
+        if admission is None:
+            make = partial(LoadingPool, loading=self._loading()) if self._starter.loads_late else SlottedPool
+            pools = self._pools(make, rules)
+        else:
+            pools = {**self._throttled(admission, rules)}
         self._appoint(list(pools.values()), keep_alive, rule)
         of_functions = [pools[unit] for unit in self._registry.units(platform.isolation)]
         router = PoolRouter(of_functions) if told is None else self._many_routers(told, of_functions)
         return router, list(pools.values())
+
+    def _throttled(self, admission: Admission, rules: Rules) -> dict[int, ThrottledPool]:
+        loading = self._starter.loads_late
+        make = partial(ThrottledLoadingPool, loading=self._loading()) if loading else ThrottledPool
+        pools: dict[int, ThrottledPool] = self._pools(make, rules)
+        made = gates(admission, self._registry.functions, list(pools.values()))
+        for pool, gate in zip(pools.values(), made, strict=True):
+            pool.gate = gate
+        return pools
+
+    def _holders(
+        self, floor: Floor | TrackedFloor, pools: Sequence[SlottedPool], horizon_s: float
+    ) -> list[Provisioner]:
+        """What holds the floor of each pool that has one."""
+        functions = self._registry.functions
+        names, concurrency = functions["name"].tolist(), functions["concurrency"].tolist()
+        unknown = set(floor.functions or ()) - {names[pool.function] for pool in pools}
+        if unknown:
+            raise PolicyError(f"instances are to be held for {', '.join(sorted(unknown))}: there is no such function")
+        having = [pool for pool in pools if floor.functions is None or names[pool.function] in floor.functions]
+        if isinstance(floor, Floor):
+            return [FloorProvisioner(self.calendar, self._ledger, pool, horizon_s, floor) for pool in having]
+        memory_mb = functions["memory_mb"].tolist()
+        return [
+            TrackingProvisioner(
+                self.calendar, self._ledger, pool, horizon_s, floor,
+                Unit(concurrency[pool.function], memory_mb[pool.function]),
+            )
+            for pool in having
+        ]  # fmt: skip
 
     def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))

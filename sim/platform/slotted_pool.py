@@ -139,6 +139,10 @@ class SlottedPool:
         instance.keep_until_s = keep_until_s
         return instance
 
+    def provision(self, change: int) -> bool:
+        """An instance more (1) or less (-1) is to be held whether it is used or not; whether it may be."""
+        return True
+
     def _launch_unasked(self, function: int, *, ready_now: bool = False, held: bool = False) -> SlottedInstance:
         k, self._unasked = self._unasked, self._unasked + 1
         starter = self._starter

@@ -23,7 +23,14 @@ class WaitingCall(Recurring):
         over: whether it has started, given up or been rejected.
         unmet: whether it waits for room to start an instance.
         has_started_one: whether an instance bears its name already.
+        let_in: whether it has passed the gate, where there is one.
+        pause_s: how long it paused last, where it was throttled.
+        last_s: when it comes again for the last time, where it was.
     """
+
+    let_in = True
+    pause_s = 0.0
+    last_s = 0.0
 
     def __init__(
         self, calendar: Calendar, function: int, k: int, row: int, service_s: float, *, is_ping: bool = False

@@ -13,6 +13,7 @@ from sim.policies.keepalive.role import KeepAlive
 from sim.policies.keepalive.scheduled import Scheduled
 from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
+from sim.policies.scaling.aws_lambda import LambdaScaling
 from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
@@ -35,6 +36,7 @@ __all__ = [
     "KeepForever",
     "Knative",
     "KubernetesHpa",
+    "LambdaScaling",
     "NoKeepAlive",
     "OpenFaas",
     "OracleScaling",

@@ -11,7 +11,7 @@ import pytest
 
 import sim
 from sim import policies
-from sim.policies import FixedWindow, HybridHistogram, KeepAlive, Scaling, StemCells
+from sim.policies import FixedWindow, HybridHistogram, KeepAlive, StemCells
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "policies.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def test_the_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(policies.__all__) - {"KeepAlive", "Scaling"}))
 def test_every_policy_has_its_section(name: str) -> None:
-    page = SCALING if issubclass(getattr(policies, name), Scaling) else PAGE
+    page = SCALING if ".scaling." in getattr(policies, name).__module__ else PAGE
     assert re.search(rf"^### .*`{name}`", page, re.MULTILINE)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sim.core import checks
 from sim.core.errors import ConfigError, PolicyError
-from sim.policies.keepalive.demands import Floor, GenericPools, Pings
+from sim.policies.keepalive.demands import Admission, Floor, GenericPools, Pings, TrackedFloor
 from sim.policies.keepalive.rule import Decision, Rule
 from sim.workload.trace import Trace
 
@@ -41,8 +41,12 @@ class KeepAlive:
         """How long after the end of a unit's latest call all its idle instances go; infinity: they need not."""
         return math.inf
 
-    def floor(self) -> Floor | None:
-        """Instances that every unit is to have at least; None: none."""
+    def floor(self) -> Floor | TrackedFloor | None:
+        """Instances that units are to have at least; None: none."""
+        return None
+
+    def admission(self) -> Admission | None:
+        """Which calls are let in, and how fast they may start instances; None: all, and as fast as they come."""
         return None
 
     def generic_pools(self) -> GenericPools | None:
@@ -91,9 +95,15 @@ def checked_rule(policy: KeepAlive) -> Rule | None:
     return _of_kind(policy, "rule", policy.rule(), Rule)
 
 
-def checked_floor(policy: KeepAlive) -> Floor | None:
+def checked_floor(policy: KeepAlive) -> Floor | TrackedFloor | None:
     """The instances that `policy` asks for; PolicyError if the answer is of another kind."""
-    return _of_kind(policy, "floor", policy.floor(), Floor)
+    answer = policy.floor()
+    return answer if isinstance(answer, TrackedFloor) else _of_kind(policy, "floor", answer, Floor)
+
+
+def checked_admission(policy: KeepAlive) -> Admission | None:
+    """The limits that `policy` sets; PolicyError if the answer is of another kind."""
+    return _of_kind(policy, "admission", policy.admission(), Admission)
 
 
 def checked_generic_pools(policy: KeepAlive) -> GenericPools | None:
