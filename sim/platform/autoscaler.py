@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappush
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,8 @@ MOST_IDLE_TICKS: Final = 10_000
 """Ticks one after another at which nothing else happens, while calls wait, after which the run is given up."""
 POKED: Final = "call at zero"
 """The reason of a decision between ticks."""
+IDLE: Final = "idle"
+"""The reason where an instance goes by itself."""
 AT_START: Final = "at start"
 """The reason of what there is when the trace begins."""
 
@@ -49,6 +52,7 @@ class Autoscaler:
     def __init__(self, calendar: Calendar, units: Mapping[ScaledPool, Unit], policy: Scaling, horizon_s: float) -> None:
         self._calendar, self._units, self._horizon_s = calendar, units, horizon_s
         self._policy, self._name = policy, type(policy).__name__
+        self._only_queues = policy.sleeps_unless_calls_wait
         self._scalers: dict[ScaledPool, Scaler] = {}  # of the units that were ever active
         self._active: dict[ScaledPool, Scaler] = {}
         self._event = Recurring(calendar)
@@ -58,7 +62,7 @@ class Autoscaler:
         self._log: list[tuple[float, int, int, int, int, int, int, str]] = []
         at_start = policy.at_start()
         for pool, unit in units.items():
-            pool.poke = self.poke
+            pool.obey(policy, self.poke, self._gone)
             if at_start:
                 self._note(pool, at_start, AT_START)
                 pool.add_ready(at_start)
@@ -68,9 +72,9 @@ class Autoscaler:
             self._schedule()
 
     def poke(self, pool: ScaledPool) -> None:
-        """A call waits in a pool that has no instance."""
+        """A call waits, and it is as the policy's `poked` has it."""
         scaler = self._activate(pool)
-        self._apply(pool, scaler.poked(self._calendar._now, pool.ready_members), POKED)
+        self._apply(pool, scaler.poked(self._load(pool, (0, (), ()))), POKED)
         if not self._ticking:
             self._schedule()
 
@@ -92,21 +96,26 @@ class Autoscaler:
         now_s = self._calendar._now
         requests = 0
         for pool, scaler in list(self._active.items()):
-            self._apply(pool, scaler.wanted(self._load(pool, now_s)), scaler.why)
+            self._apply(pool, scaler.wanted(self._load(pool, pool.meter.take(now_s))), scaler.why)
             requests += pool.meter.in_flight
-            if not (pool.members or pool.meter.in_flight or scaler.remembers):
+            if not self._has_to_scale(pool, scaler):
                 del self._active[pool]
         self._idle_ticks = self._idle_ticks + 1 if requests and not self._calendar.queue else 0
         self._ticking = False
         if self._idle_ticks < MOST_IDLE_TICKS and (requests or (self._active and now_s < self._horizon_s)):
             self._schedule()
 
-    def _load(self, pool: ScaledPool, now_s: float) -> Load:
-        since, concurrency, arrivals = pool.meter.take(now_s)
+    def _has_to_scale(self, pool: ScaledPool, scaler: Scaler) -> bool:
+        if self._only_queues:
+            return bool(pool.queue)
+        return bool(pool.members or pool.meter.in_flight or scaler.remembers or pool.meter.has_news)
+
+    def _load(self, pool: ScaledPool, seconds: tuple[int, Sequence[float], Sequence[int]]) -> Load:
+        """What there is now, and what the `seconds` since the last tick were."""
         ready = pool.ready_members
         return Load(
-            now_s, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), since, concurrency,
-            arrivals, pool.pods(now_s),
+            self._calendar._now, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), *seconds,
+            pool.pods(self._calendar._now), *pool.queued(),
         )  # fmt: skip
 
     def _apply(self, pool: ScaledPool, wanted: int | None, why: str) -> None:
@@ -117,6 +126,11 @@ class Autoscaler:
             self._note(pool, wanted, why)
         if wanted != len(pool.members):
             pool.scale_to(wanted)
+
+    def _gone(self, pool: ScaledPool) -> None:
+        """An instance of a pool has gone by itself; where none is to be idle for ever, that is a decision."""
+        if self._policy.idle_s < inf:
+            self._note(pool, len(pool.members), IDLE)
 
     def _note(self, pool: ScaledPool, wanted: int, why: str) -> None:
         """Another number is wanted from now on."""

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -47,6 +48,7 @@ from sim.platform.stem_cells import CellPools
 from sim.platform.throttled_pool import ThrottledLoadingPool, ThrottledPool
 from sim.platform.tracking_provisioner import TrackingProvisioner
 from sim.platform.trigger import Progress, Trigger
+from sim.platform.watched_pool import WatchedLoadingPool, WatchedPool
 from sim.policies.keepalive.demands import Admission, Floor, TrackedFloor
 from sim.policies.keepalive.role import (
     KeepAlive,
@@ -68,6 +70,14 @@ Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 NO_PINGS: Final = (np.empty(0, np.int32), np.empty(0))
 Windows: TypeAlias = "float | array[float]"
 P = TypeVar("P", bound=SlottedPool)
+SCALED: Final = MappingProxyType(
+    {
+        (False, False): (ScaledPool, ScaledLoadingPool),
+        (True, False): (MeteredPool, MeteredLoadingPool),
+        (False, True): (WatchedPool, WatchedLoadingPool),
+    }
+)
+"""The pools of scalers that need pods and that need the queue, without and with handlers that load late."""
 
 
 class Closing(Protocol):
@@ -215,14 +225,19 @@ class LivePlatform:
     def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
         rules = self._rules(choice, None, Waits(policy.queue_depth))
-        plain, loading = (MeteredPool, MeteredLoadingPool) if policy.needs_pods else (ScaledPool, ScaledLoadingPool)
+        plain, loading = SCALED[policy.needs_pods, policy.needs_queue]
         make = partial(loading, loading=self._loading()) if self._starter.loads_late else plain
         by_unit: dict[int, ScaledPool] = self._pools(make, rules)
         unit_of = self._registry.units(self._platform.isolation)
         known = futures(self._trace, unit_of, horizon_s) if policy.needs_future else {}
-        memory_mb = self._registry.functions["memory_mb"].tolist()
+        table = self._registry.functions
+        triggers: dict[int, set[str]] = {}
+        for unit, trigger in zip(unit_of, table["trigger"].tolist(), strict=True):
+            triggers.setdefault(unit, set()).add(trigger)
+        memory_mb = table["memory_mb"].tolist()
         units = {
-            pool: Unit(pool.concurrency, memory_mb[pool.function], known.get(unit)) for unit, pool in by_unit.items()
+            pool: Unit(pool.concurrency, memory_mb[pool.function], frozenset(triggers[unit]), known.get(unit))
+            for unit, pool in by_unit.items()
         }
         self._autoscaler = Autoscaler(self.calendar, units, policy, horizon_s)
         return PoolRouter([by_unit[unit] for unit in unit_of]), list(units)

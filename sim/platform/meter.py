@@ -9,7 +9,46 @@ LONGEST_QUIET_S: Final = 3600
 """Seconds without any change that are remembered at most; no window is longer."""
 
 
-class Meter:
+class Headcount:
+    """Requests in flight, and nothing of the past: the keeper of a pool whose scaler sees no seconds.
+
+    Attributes:
+        in_flight: requests that run or wait.
+        idle_s: how long an idle instance stays.
+    """
+
+    __slots__ = ("idle_s", "in_flight")
+
+    def __init__(self, idle_s: float = inf) -> None:
+        self.in_flight = 0
+        self.idle_s = idle_s
+
+    def arrived(self, now_s: float) -> None:
+        """A call has come."""
+        self.in_flight += 1
+
+    def ended(self, now_s: float) -> None:
+        """A call has ended, in whatever way."""
+        self.in_flight -= 1
+
+    def emptied(self, now_s: float) -> None:
+        """The last instance has ended: that changes no load."""
+
+    def window_s(self, row: int, now_s: float) -> float:
+        """How long an idle instance stays, if the scaler does not take it away."""
+        return self.idle_s
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a call has come in the second under way."""
+        return False
+
+    def take(self, now_s: float) -> tuple[int, list[float], list[int]]:
+        """No seconds, since `now_s`."""
+        return int(now_s), [], []
+
+
+class Meter(Headcount):
     """Requests in flight on the average of each whole second, and requests that came in it.
 
     It is the keeper of a pool under a scaler, so it is told when calls come and end. Nothing is looked at once a
@@ -18,12 +57,13 @@ class Meter:
 
     Attributes:
         in_flight: requests that run or wait.
+        idle_s: how long an idle instance stays.
     """
 
-    __slots__ = ("_area_s", "_arrivals", "_came", "_ends_s", "_levels", "_since_s", "in_flight")
+    __slots__ = ("_area_s", "_arrivals", "_came", "_ends_s", "_levels", "_since_s")
 
-    def __init__(self) -> None:
-        self.in_flight = 0
+    def __init__(self, idle_s: float = inf) -> None:
+        super().__init__(idle_s)
         self._levels: list[float] = []
         self._came: list[int] = []
         self._area_s, self._arrivals = 0.0, 0  # of the second under way
@@ -46,12 +86,10 @@ class Meter:
         self._since_s = now_s
         self.in_flight -= 1
 
-    def emptied(self, now_s: float) -> None:
-        """The last instance has ended: that changes no load."""
-
-    def window_s(self, row: int, now_s: float) -> float:
-        """An idle instance stays until the scaler takes it away."""
-        return inf
+    @property
+    def has_news(self) -> bool:
+        """See `Headcount`."""
+        return self._arrivals > 0
 
     def take(self, now_s: float) -> tuple[int, list[float], list[int]]:
         """The seconds that have ended since the last time: the first of them, their loads, and their arrivals."""

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sim.core.errors import PolicyError
 from sim.platform.binding import Binding
 from sim.platform.instance import BUSY, IDLE, STARTING
 from sim.platform.loading_pool import LoadingPool
-from sim.platform.meter import Meter
+from sim.platform.meter import Headcount, Meter
 from sim.platform.slotted_pool import SlottedPool
 
 if TYPE_CHECKING:
     from sim.platform.slots import SlottedInstance
     from sim.platform.starter import Start
     from sim.platform.waiting import WaitingCall
-    from sim.policies.scaling.role import PodLoad
+    from sim.policies.scaling.role import PodLoad, Scaling
+
+
+Told: TypeAlias = "Callable[[ScaledPool], None]"
+
+
+def _nobody(_: ScaledPool) -> None:
+    """Before an autoscaler is there."""
 
 
 class Waits(Binding):
@@ -55,22 +63,33 @@ class ScaledPool(SlottedPool):
         ready_members: how many of them are ready.
         wanted: how many there should be.
         meter: its load.
-        poke: is called when a call waits and there is no member.
+        pokes: whether the scaler is asked now that a call waits.
+        poke: asks it.
+        note: is told that instances have gone by themselves.
+        least: members that stay however long they idle.
     """
 
     def __init__(self, *components: Any, **options: Any) -> None:
         """Those of `SlottedPool`."""
         super().__init__(*components, **options)
-        self.keeper = self.meter = Meter()
+        self.keeper = self.meter = Headcount()
         self.members: dict[SlottedInstance, bool] = {}
         self.ready_members = self.wanted = 0
         self.concurrency = self._concurrency
-        self.poke: Callable[[ScaledPool], None] = lambda _: None
+        self.poke: Told = _nobody
+        self.note: Told = _nobody
+        self.pokes: Callable[[ScaledPool], bool] = POKES["at_zero"]
+        self.least = 0
+
+    def obey(self, policy: Scaling, poke: Told, note: Told) -> None:
+        """What `policy` says of all its units."""
+        self.poke, self.note, self.pokes, self.least = poke, note, POKES[policy.poked], policy.least
+        self.keeper = self.meter = (Headcount if policy.sleeps_unless_calls_wait else Meter)(policy.idle_s)
 
     def wait(self, call: WaitingCall, now_s: float) -> None:
         """A call comes that has no slot."""
         super().wait(call, now_s)
-        if not self.members and not call.over:
+        if not call.over and self.pokes(self):
             self.poke(self)
 
     def scale_to(self, wanted: int) -> None:
@@ -83,16 +102,20 @@ class ScaledPool(SlottedPool):
                 pass
 
     def _add(self, call: WaitingCall | None) -> SlottedInstance | None:
-        return self.prewarm(inf) if call is None else self.start(call)
+        return self.prewarm(self._calendar._now + self.meter.idle_s) if call is None else self.start(call)
 
     def add_ready(self, number: int) -> None:
         """Instances that have been there since before the run."""
         for _ in range(number):
-            self.prewarm(inf, ready_now=True)
+            self.prewarm(self.meter.idle_s, ready_now=True)
 
     def pods(self, now_s: float) -> tuple[PodLoad, ...]:
         """What a scaler sees of each member: nothing, unless the pool is a `MeteredPool`."""
         return ()
+
+    def queued(self) -> tuple[Sequence[float], Sequence[float]]:
+        """What a scaler sees of requests, see `Load`: nothing, unless the pool is a `WatchedPool`."""
+        return (), ()
 
     def _first_to_go(self) -> SlottedInstance:
         """The youngest that is not ready, else the youngest, as a Kubernetes ReplicaSet chooses; busy or not."""
@@ -125,6 +148,17 @@ class ScaledPool(SlottedPool):
         instance.by_call = len(self.queue) > 0
         return instance
 
+    def reclaim(self, instance: SlottedInstance, now_s: float) -> None:
+        """See `SlottedPool`; the last ones stay, unless their life is over."""
+        if len(self.members) <= self.least and instance in self.members and now_s < instance.retire_s:
+            instance.expiry_s = instance.until_s = instance.retire_s
+            if instance.retire_s == inf:
+                return
+        before = len(self.members)
+        super().reclaim(instance, now_s)
+        if len(self.members) < before:
+            self.note(self)
+
     def ready(self, instance: SlottedInstance) -> None:
         """See `SlottedPool`."""
         self.members[instance] = True
@@ -146,6 +180,16 @@ class ScaledPool(SlottedPool):
                 " wants no instance for them"
             )
         super().close()
+
+
+POKES: Final[Mapping[str, Callable[[ScaledPool], bool]]] = MappingProxyType(
+    {
+        "at_zero": lambda pool: not pool.members,
+        "when_queue_forms": lambda pool: len(pool.queue) == 1,
+        "at_miss": lambda pool: pool.starting_slots < len(pool.queue),
+    }
+)
+"""See `Scaling.poked`."""
 
 
 class ScaledLoadingPool(ScaledPool, LoadingPool):

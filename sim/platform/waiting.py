@@ -23,11 +23,13 @@ class WaitingCall(Recurring):
         over: whether it has started, given up or been rejected.
         unmet: whether it waits for room to start an instance.
         has_started_one: whether an instance bears its name already.
+        since_s: when it came, where a scaler looks at that.
         let_in: whether it has passed the gate, where there is one.
         pause_s: how long it paused last, where it was throttled.
         last_s: when it comes again for the last time, where it was.
     """
 
+    since_s = 0.0
     let_in = True
     pause_s = 0.0
     last_s = 0.0

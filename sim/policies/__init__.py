@@ -14,11 +14,15 @@ from sim.policies.keepalive.scheduled import Scheduled
 from sim.policies.keepalive.ski_rental import SkiRental
 from sim.policies.keepalive.stem_cells import StemCells
 from sim.policies.scaling.aws_lambda import LambdaScaling
+from sim.policies.scaling.azure import AzureScaling
+from sim.policies.scaling.cloud_run import CloudRunScaling
 from sim.policies.scaling.fixed_scale import FixedScale
 from sim.policies.scaling.keda import Keda
 from sim.policies.scaling.knative import Knative
 from sim.policies.scaling.kubernetes_hpa import KubernetesHpa
 from sim.policies.scaling.openfaas import OpenFaas
+from sim.policies.scaling.openwhisk_pool import OpenWhiskPool
+from sim.policies.scaling.openwhisk_scheduler import OpenWhiskScheduler
 from sim.policies.scaling.oracle import OracleScaling
 from sim.policies.scaling.predictive import Predictive
 from sim.policies.scaling.role import Scaling
@@ -26,7 +30,9 @@ from sim.policies.scaling.target_tracking import TargetTracking
 
 __all__ = [
     "AdaptiveWindow",
+    "AzureScaling",
     "Clairvoyant",
+    "CloudRunScaling",
     "FixedScale",
     "FixedWindow",
     "FunctionIdleWindow",
@@ -39,6 +45,8 @@ __all__ = [
     "LambdaScaling",
     "NoKeepAlive",
     "OpenFaas",
+    "OpenWhiskPool",
+    "OpenWhiskScheduler",
     "OracleScaling",
     "PingWarmer",
     "Predictive",

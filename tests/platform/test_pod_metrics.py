@@ -52,7 +52,7 @@ class Watch(Scaler):
         self.policy.seen.append((self.unit, load))
         return self.policy.plan(load.now_s)
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         return 1
 
 
@@ -105,14 +105,16 @@ def test_one_that_drains_is_seen_no_more() -> None:
 
 def test_a_unit_has_the_memory_and_the_concurrency_of_its_instances() -> None:
     functions = sim.Trace.from_arrays([0], [0.0], 1.0).functions.iloc[[0, 0]].assign(
-        name=["a", "b"], app="x", memory_mb=[512.0, 256.0], concurrency=[4, 2]
+        name=["a", "b"], app="x", memory_mb=[512.0, 256.0], concurrency=[4, 2], trigger=["http", "timer"]
     ).reset_index(drop=True)  # fmt: skip
     trace = Trace.from_arrays([0, 1], [0.0, 0.0], 1.0, functions=functions)
     by_function, by_app = Watched(), Watched()
     run(trace, by_function)
     run(trace, by_app, isolation="app")
-    assert {unit for unit, _ in by_function.seen} == {Unit(4, 512.0), Unit(2, 256.0)}
-    assert {unit for unit, _ in by_app.seen} == {Unit(2, 768.0)}
+    both = frozenset({"http", "timer"})
+    of_functions = {Unit(4, 512.0, frozenset({"http"})), Unit(2, 256.0, frozenset({"timer"}))}
+    assert {unit for unit, _ in by_function.seen} == of_functions
+    assert {unit for unit, _ in by_app.seen} == {Unit(2, 768.0, both)}
 
 
 # Laws

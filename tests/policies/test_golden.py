@@ -12,7 +12,9 @@ from sim.policies import (
     HybridHistogram,
     KeepAlive,
     KeepForever,
+    LambdaScaling,
     NoKeepAlive,
+    OpenWhiskPool,
     PingWarmer,
     ProvisionedFloor,
     Scaling,
@@ -43,6 +45,8 @@ GOLDEN = (
     (PingWarmer(period_s=300, window_s=600), "C W W W W W W W W W"),  # pings beside busy instances start others
     (Scheduled(((0.0, 0), (1000.0, 1), (8000.0, 0))), "C C W W P W W C C C"),
     (StemCells(), "C C W W C W C C C C"),  # cells make starts shorter, and these take no time; test_stem_cells has more
+    (LambdaScaling(), "C C W W C W C C C C"),  # a window of 600 s, far from any limit
+    (OpenWhiskPool(), "C C W W C W C C C C"),  # 610 s
     (FunctionIdleWindow(window_s=640, surplus_window_s=1300), "C C W W C W C C C C"),
 )
 

@@ -75,7 +75,7 @@ def test_golden_bounds_and_intervals(options: dict[str, object], levels: list[fl
 def test_golden_a_trigger_that_pushes_does_not_wait_for_the_poll() -> None:
     for push, replicas in ((False, 0), (True, 2)):
         scaler = Keda(push=push, min_replicas=2, idle_replicas=0).scaler(Unit(1))
-        assert scaler.poked(3.0, 0) == replicas
+        assert scaler.poked(load(3.0, ready=0)) == replicas
         assert scaler.remembers == (replicas > 0)
 
 

@@ -46,7 +46,7 @@ def test_golden_a_step_is_a_share_of_the_most_rounded_up(most: int, percent: int
 def test_golden_the_idler_looks_once_a_minute() -> None:
     scaler = OpenFaas().scaler(Unit(1))
     assert ticks(scaler, [0] * 12) == [0] * 12
-    assert scaler.poked(62.5, 0) == 1
+    assert scaler.poked(load(62.5, ready=0)) == 1
     made = ticks(scaler, [0] * 200, starts_at=60)
     assert made.index(0) == (1020 - 60) // 5 - 1  # idle for long enough at 962.5 s
     assert not scaler.remembers

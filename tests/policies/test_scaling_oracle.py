@@ -77,10 +77,10 @@ def test_golden_an_instance_serves_as_many_as_its_concurrency() -> None:
 
 
 def test_golden_a_poke_sees_the_calls_of_its_own_instant() -> None:
-    assert scaler(OracleScaling(), (0.0, 5.0), (0.0, 5.0), (0.0, 5.0)).poked(0.0, 0) == 3
+    assert scaler(OracleScaling(), (0.0, 5.0), (0.0, 5.0), (0.0, 5.0)).poked(load(0.0, ready=0)) == 3
     late = scaler(OracleScaling(), (0.0, 1.0))
     assert wanted(late, (10.0, 0)) == [0]
-    assert late.poked(12.0, 0) == 1  # somebody waits, whatever was foreseen
+    assert late.poked(load(12.0, ready=0)) == 1  # somebody waits, whatever was foreseen
 
 
 GRID = st.integers(0, 120).map(lambda k: k / 4)

@@ -56,10 +56,10 @@ def test_golden_an_instance_takes_its_concurrency() -> None:
 def test_what_no_season_that_counts_has_had_is_forgotten() -> None:
     scaler = Predictive(**(SMALL | {"seasons": 1})).scaler(Unit(1))
     assert not scaler.remembers
-    assert scaler.poked(5.0, 0) == 1
+    assert scaler.poked(load(5.0, ready=0)) == 1
     assert ticks(scaler, seconds(0, 4)) == [0, 4]
     assert scaler.remembers
-    assert scaler.poked(53.0, 0) == 4
+    assert scaler.poked(load(53.0, ready=0)) == 4
     assert scaler.wanted(load(59.0)) == 4
     assert scaler.remembers
     assert scaler.wanted(load(60.0, [0.0] * 40)) == 0

@@ -79,7 +79,7 @@ def test_a_minute_without_ready_instances_has_no_datapoint() -> None:
     assert minutes(scaler, (2.0, 2), (2.0, 2), (2.0, 0)) == [2, 2, 2]
     assert scaler.wanted(load(240.0, [2.0] * 60, ready=2)) == 3  # 2 / 0.7 = 2.86
     assert scaler.remembers
-    assert scaler.poked(241.0, 0) == 3
+    assert scaler.poked(load(241.0, ready=0)) == 3
 
 
 def test_rounding_errors_ask_for_no_instance() -> None:

@@ -51,6 +51,6 @@ class FixedScaler(Scaler):
         """The number."""
         return self._n
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """The number."""
         return self._n

@@ -131,10 +131,10 @@ class KedaScaler(Scaler):
             self._set(decision.desired, "autoscaler")
         return self._replicas
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """A trigger that pushes is active at once; others are asked at the next poll."""
         if self._policy.push:
-            self._poll(now_s, True)
+            self._poll(load.now_s, True)
         return self._replicas
 
     @property

@@ -130,14 +130,14 @@ class KnativeScaler(Scaler):
         self._record(load)
         return self._decide(load.now_s, load.ready, any_pods=load.ready + load.starting > 0)
 
-    def poked(self, now_s: float, ready: int) -> int | None:
+    def poked(self, load: Load) -> int | None:
         """The activator's first report of a request, if the last decision was that no pod is wanted."""
         if self._desired > 0:
             return None
-        self._told = int(now_s), 1.0
-        self.stable.record(now_s, 1.0)
-        self.panic.record(now_s, 1.0)
-        return self._decide(now_s, ready, any_pods=False)
+        self._told = int(load.now_s), 1.0
+        self.stable.record(load.now_s, 1.0)
+        self.panic.record(load.now_s, 1.0)
+        return self._decide(load.now_s, load.ready, any_pods=False)
 
     @property
     def remembers(self) -> bool:

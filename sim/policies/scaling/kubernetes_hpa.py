@@ -171,7 +171,7 @@ class KubernetesHpaScaler(Scaler):
             self._sync_at_s = self._policy.next_sync_s(load.now_s)
         return self._replicas
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """The Deployment replaces what is missing."""
         return self._replicas
 

@@ -100,9 +100,9 @@ class OpenFaasScaler(Scaler):
         self._look(load.now_s)
         return self._replicas
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """The gateway brings back the least before it lets the request through."""
-        self._active_s = now_s
+        self._active_s = load.now_s
         self._replicas = max(self._replicas, self._policy.min_replicas)
         return self._replicas
 

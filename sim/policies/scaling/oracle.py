@@ -66,9 +66,9 @@ class OracleScaler(Scaler):
         """Room for what runs now and for the highest peak in sight."""
         return self._instances(max(load.in_flight, self._peak(load.now_s, load.now_s)))
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """The same; the call that waits, and those of the same instant, are in sight too."""
-        return self._instances(max(1, self._peak(nextafter(now_s, -inf), now_s)))
+        return self._instances(max(1, self._peak(nextafter(load.now_s, -inf), load.now_s)))
 
     @property
     def remembers(self) -> bool:

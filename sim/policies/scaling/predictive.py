@@ -82,9 +82,9 @@ class PredictiveScaler(Scaler):
         self.why = "forecast" if forecast > floor else "reactive"
         return max(forecast, floor)
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """The forecast, or one."""
-        return max(self._forecast(now_s), 1)
+        return max(self._forecast(load.now_s), 1)
 
     @property
     def remembers(self) -> bool:

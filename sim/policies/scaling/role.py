@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from sim.core.errors import PolicyError
 from sim.core.time import next_multiple_s
 from sim.policies.keepalive.role import KeepAlive
 from sim.policies.scaling.future import Future
 from sim.workload.trace import Trace
+
+Poked: TypeAlias = Literal["at_zero", "when_queue_forms", "at_miss"]
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Unit:
 
     Attributes:
         concurrency: requests an instance serves at a time.
+        triggers: of its functions.
         memory_mb: memory of an instance, MB.
         future: its calls, if the policy declares `needs_future` and it has any; else None.
     """
 
     concurrency: int
     memory_mb: float = 128.0
+    triggers: frozenset[str] = frozenset()
     future: Future | None = field(default=None, repr=False, compare=False)
 
 
@@ -67,6 +71,8 @@ class Load(NamedTuple):
         concurrency: requests in flight, on the average of each whole second since the last tick.
         arrivals: requests that came in each of them.
         pods: instances that start or are ready and stay, in order of creation, if the policy `needs_pods`.
+        waiting_since_s: when each of the waiting requests came, in that order, if the policy `needs_queue`.
+        durations_s: how long each of the last ten requests ran that have ended, if the policy `needs_queue`.
     """
 
     now_s: float
@@ -78,6 +84,13 @@ class Load(NamedTuple):
     concurrency: Sequence[float]
     arrivals: Sequence[int]
     pods: Sequence[PodLoad] = ()
+    waiting_since_s: Sequence[float] = ()
+    durations_s: Sequence[float] = ()
+
+    @property
+    def instances(self) -> int:
+        """Those that are ready or start."""
+        return self.ready + self.starting
 
 
 class Scaler(ABC):
@@ -93,12 +106,13 @@ class Scaler(ABC):
     def wanted(self, load: Load) -> int | None:
         """How many instances there should be, draining ones apart; None: as many as there are.
 
-        It is asked at every tick while the unit has an instance or a request, or it `remembers` something.
+        It is asked at every tick while the unit has an instance or a request, or it `remembers` something; where the
+        policy `sleeps_unless_calls_wait`, while one does.
         """
 
     @abstractmethod
-    def poked(self, now_s: float, ready: int) -> int | None:
-        """The same, between ticks: a request has come that waits, and there is no instance, nor is one starting."""
+    def poked(self, load: Load) -> int | None:
+        """The same, between ticks: a request waits, and it is as the policy's `poked` has it. No seconds are seen."""
 
     @property
     def remembers(self) -> bool:
@@ -114,11 +128,22 @@ class Scaling(KeepAlive):
 
     Attributes:
         needs_pods: whether its scalers look at single instances.
+        needs_queue: whether they look at single requests.
+        poked: when they are asked between ticks, because a request waits: if there is no instance, nor one starting
+            (``at_zero``); if no other waits (``when_queue_forms``); or if more wait than slots start (``at_miss``).
+        sleeps_unless_calls_wait: whether they need no tick while no request waits; they see no seconds then.
+        idle_s: seconds after which an idle instance goes by itself, unless `least` are left; infinity: it does not.
+        least: instances that stay.
         tick_s: seconds between decisions.
         queue_depth: calls of a unit that may wait; further ones are rejected.
     """
 
     needs_pods: ClassVar[bool] = False
+    needs_queue: ClassVar[bool] = False
+    poked: ClassVar[Poked] = "at_zero"
+    sleeps_unless_calls_wait: ClassVar[bool] = False
+    idle_s: float = inf
+    least: int = 0
     tick_s: float
     queue_depth: float = inf
 
@@ -135,8 +160,8 @@ class Scaling(KeepAlive):
         return next_multiple_s(now_s, self.tick_s)
 
     def windows_s(self, future: Trace | None) -> float:
-        """Instances stay until the scaler takes them away."""
-        return inf
+        """Instances stay until the scaler takes them away, or `idle_s`."""
+        return self.idle_s
 
 
 def checked_wanted(name: str, answer: object) -> int | None:

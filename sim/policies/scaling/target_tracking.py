@@ -101,7 +101,7 @@ class TargetTrackingScaler(Scaler):
             self._decide(load.now_s)
         return self._capacity
 
-    def poked(self, now_s: float, ready: int) -> int:
+    def poked(self, load: Load) -> int:
         """The capacity: there should have been instances."""
         return self._capacity
 
