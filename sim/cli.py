@@ -6,21 +6,18 @@ import runpy
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Final, NoReturn
 
 from rich.console import Console
 
 from sim import config
-from sim.cli_curve import curve
-from sim.cli_run import report, rerun, run, say
-from sim.cli_timeline import timeline
-from sim.cli_traces import traces
-from sim.cli_tune import tune
+from sim.cli_words import note, say
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.report.policies import policy_table
 
@@ -58,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command not in COMMANDS:
             raise ConfigError(f"there is no command {command!r}; there is {', '.join(COMMANDS)}")
         with _terminable():
-            COMMANDS[command](words[1:])
+            resolve_name(COMMANDS[command])(words[1:])
     except KeepwarmError as error:
         return say(error)
     except KeyboardInterrupt as stop:
-        Console(stderr=True).print("\nstopped; what was not finished was not written", highlight=False)
+        note("\nstopped; what was not finished was not written")
         return 143 if isinstance(stop, Terminated) else 130
     return 0
 
@@ -106,16 +103,17 @@ def bench(words: Sequence[str]) -> None:
     runpy.run_path(str(script), run_name="__main__")
 
 
-COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType(
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "run": run,
-        "report": report,
-        "rerun": rerun,
-        "curve": curve,
-        "timeline": timeline,
-        "tune": tune,
-        "traces": traces,
-        "policies": policies,
-        "bench": bench,
+        "run": "sim.cli_run:run",
+        "report": "sim.cli_run:report",
+        "rerun": "sim.cli_run:rerun",
+        "curve": "sim.cli_curve:curve",
+        "timeline": "sim.cli_timeline:timeline",
+        "tune": "sim.cli_tune:tune",
+        "traces": "sim.cli_traces:traces",
+        "policies": "sim.cli:policies",
+        "bench": "sim.cli:bench",
     }
 )
+"""Where the function of each command is; it is imported when the command is asked for, so that each starts at once."""

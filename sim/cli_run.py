@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from sim import config, run_config, screening
+from sim.cli_words import note, say
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.experiment.index import CELLS, INDEX, read_index
@@ -88,7 +89,7 @@ class _Jobs:
         folder, by_time = Path(place.runtime.output_dir), config.is_named_by_time(place)
         sweep = place.mode == RunMode.MULTIRUN
         if sweep and _is_finished(folder, composed):
-            _note(f"finished already: {short(folder)}")
+            note(f"finished already: {short(folder)}")
             return
         again = [*self.options, *(["--multirun", *self.overrides] if sweep else place.overrides.task)]
         try:
@@ -102,7 +103,7 @@ class _Jobs:
             if not sweep or composed.fail_fast:
                 sys.exit(say(error))
             self.failed.append(f"job {place.job.num}")
-            _note(f"error in {self.failed[-1]}: {error}")
+            note(f"error in {self.failed[-1]}: {error}")
         finally:
             if by_time:
                 _remove_empty_days(folder)
@@ -149,7 +150,7 @@ def _going_on(folder: Path, words: Sequence[str], key: str, place: Path) -> Iter
             others = [word for word in words if not word.startswith(f"{key}=")]
             again = shlex.join(["keepwarm", "run", f"{key}={short(place)}", *others])
             said = "one finished run is kept" if cells == 1 else f"{cells} finished runs are kept"
-            _note(f"{said} in {short(folder)}; go on with: {again}")
+            note(f"{said} in {short(folder)}; go on with: {again}")
         raise
 
 
@@ -168,7 +169,7 @@ def report(words: Sequence[str]) -> None:
     console = Console()
     show(outcome, console)
     for failure in outcome.failures:
-        _note(f"missing: {failure}")
+        note(f"missing: {failure}")
     console.print(f"written to {short(out.absolute())}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -207,7 +208,7 @@ def rerun(words: Sequence[str]) -> None:
     differing = sorted(_differing(before, mine))
     if differing:
         more = f" and {len(differing) - 10} more" if len(differing) > 10 else ""
-        _note(f"not identical: {', '.join(differing[:10])}{more}{_what_else(before, mine)}")
+        note(f"not identical: {', '.join(differing[:10])}{more}{_what_else(before, mine)}")
         sys.exit(1)
     Console().print(f"identical: every output of {before} but its manifest is the same to the byte", markup=False,
                     highlight=False, soft_wrap=True)  # fmt: skip
@@ -259,16 +260,6 @@ def take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
     if "" in packages:
         raise ConfigError("--trust needs the name of a package")
     return packages, rest
-
-
-def say(error: KeepwarmError) -> int:
-    """Show an error; returns the exit status that goes with it."""
-    _note(f"error: {error}")
-    return 2
-
-
-def _note(text: str) -> None:
-    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _remove_empty_days(folder: Path) -> None:

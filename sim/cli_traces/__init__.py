@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Final
 
 from rich.console import Console
 
-from sim.cli_traces.look import convert, inspect
-from sim.cli_traces.publishers import download, show_list
-from sim.cli_traces.synthesize import synthesize
 from sim.core.errors import ConfigError
 
 USAGE: Final = """keepwarm traces: find traces, look at them, and make them
@@ -58,9 +56,16 @@ def traces(words: Sequence[str]) -> None:
         return
     if command not in COMMANDS:
         raise ConfigError(f"there is no command 'traces {command}'; there is {', '.join(COMMANDS)}")
-    COMMANDS[command](words[1:])
+    resolve_name(COMMANDS[command])(words[1:])
 
 
-COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], None]]] = MappingProxyType(
-    {"list": show_list, "download": download, "inspect": inspect, "convert": convert, "synthesize": synthesize}
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "list": "sim.cli_traces.publishers:show_list",
+        "download": "sim.cli_traces.publishers:download",
+        "inspect": "sim.cli_traces.look:inspect",
+        "convert": "sim.cli_traces.look:convert",
+        "synthesize": "sim.cli_traces.synthesize:synthesize",
+    }
 )
+"""Where the function of each is, imported when it is asked for."""

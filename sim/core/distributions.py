@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtri, pdtr, pdtrik
 
 from sim.core.errors import ConfigError
 
@@ -21,6 +21,7 @@ CELLS: Final = 4096
 """Cells of an inverse-CDF table; the two ends stand at half a cell, so tails are cut at p = 1/8192 and 1 - 1/8192."""
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 class Distribution(ABC):
@@ -51,6 +52,23 @@ def look_up(table: FloatArray, u: FloatArray) -> FloatArray:
     cell = position.astype(np.int64)
     low = table[cell]
     return np.asarray(low + (table[cell + 1] - low) * (position - cell), np.float64)
+
+
+def poisson_quantile(u: npt.ArrayLike, mean: npt.ArrayLike) -> IntArray:
+    """Poisson numbers by inverse CDF: the smallest k >= 0 with P(X <= k) >= u.
+
+    The numbers are those of ``scipy.stats.poisson.ppf``, whose import takes as long as that of all else together.
+
+    Args:
+        u: probabilities in [0, 1).
+        mean: of the distributions, finite and >= 0; broadcast with `u`.
+
+    Returns:
+        int64, of the common shape.
+    """
+    most = np.ceil(pdtrik(u, mean))  # rounding can carry a whole number to the next one
+    less = np.maximum(most - 1, 0)
+    return np.asarray(np.where(pdtr(less, mean) >= u, less, most), np.int64)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -86,11 +104,11 @@ class LogNormal(Distribution):
     @property
     def sigma(self) -> float:
         """Standard deviation of the logarithm."""
-        return float(np.log(self.p99 / self.median) / stats.norm.ppf(0.99))
+        return float(np.log(self.p99 / self.median) / ndtri(0.99))
 
     def quantile(self, p: FloatArray) -> FloatArray:
         """Exp of the normal quantile."""
-        return np.asarray(self.median * np.exp(self.sigma * stats.norm.ppf(p)), np.float64)
+        return np.asarray(self.median * np.exp(self.sigma * ndtri(p)), np.float64)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+import scipy  # scipy.stats takes a second to import, which scipy does when it is first asked for it
 
 from sim.core.errors import TraceError
 from sim.engine.simulate import ENGINES
@@ -180,7 +180,7 @@ def score(measured: BoolArray, predicted: BoolArray) -> dict[str, float]:
     """
     measured, predicted = measured[1:], predicted[1:]
     calls, cold, hits = measured.size, int(measured.sum()), int((measured & predicted).sum())
-    interval = stats.binomtest(cold, calls).proportion_ci(0.95, "exact")
+    interval = scipy.stats.binomtest(cold, calls).proportion_ci(0.95, "exact")
     return {
         "calls": calls,
         "measured_cold": cold,

@@ -16,7 +16,8 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+import scipy  # scipy.stats takes a second to import, which scipy does when it is first asked for it
+from scipy.special import stdtr, stdtrit
 
 from sim.core.random import generator
 
@@ -111,9 +112,9 @@ def _limits(source: Source, values: FloatArray, samples: FloatArray) -> tuple[Fl
     if source == "none" or n < 2:
         return (np.full_like(values, np.nan),) * 3
     error = samples.std(axis=-1, ddof=1) / np.sqrt(n)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
+    half = stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * error
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0: equal in every replication
-        p = 2 * stats.t.sf(np.abs(values) / error, n - 1)
+        p = 2 * stdtr(n - 1, -np.abs(values) / error)
     return values - half, values + half, np.where((error == 0) & (values == 0), 1.0, p)
 
 
@@ -122,7 +123,7 @@ def _real(source: Source, difference: FloatArray, p: FloatArray) -> npt.NDArray[
         return np.asarray(difference != 0) & ~np.isnan(difference)
     real, told = np.zeros(p.size, np.bool_), ~np.isnan(p)
     if told.any():
-        real[told] = stats.false_discovery_control(p[told], method="by") <= 1 - CONFIDENCE
+        real[told] = scipy.stats.false_discovery_control(p[told], method="by") <= 1 - CONFIDENCE
     return real
 
 
@@ -131,7 +132,7 @@ def half_width(values: pd.Series) -> float:
     n = len(values)
     if n < 2:
         return np.nan
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1, skipna=False) / np.sqrt(n))
+    return float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * values.std(ddof=1, skipna=False) / np.sqrt(n))
 
 
 def from_replications(source: Source, summaries: Mapping[str, pd.DataFrame]) -> Estimates:
@@ -193,8 +194,8 @@ def from_apps(means: Estimates, sums: Mapping[str, AppSums], baseline: AppSums, 
         return np.array(rows)
 
     with warnings.catch_warnings():  # a metric that is NaN in some resamples has no interval, and `samples` say so
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        drawn = stats.bootstrap(
+        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
+        drawn = scipy.stats.bootstrap(
             (np.arange(size),), statistic, n_resamples=RESAMPLES, batch=max(1, BATCH_VALUES // max(1, size)),
             vectorized=True, method="percentile", rng=generator(seed, 0, "bootstrap"),
         ).bootstrap_distribution  # fmt: skip

@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import poisson
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,11 +36,6 @@ def scattered(minute: IntArray, _number: IntArray, _count: IntArray, uniforms: U
     """
     latest = np.nextafter(MINUTE_S * (minute + 1), 0.0)
     return np.asarray(np.minimum(MINUTE_S * minute + MINUTE_S * uniforms(), latest), np.float64)
-
-
-def drawn_counts(mean_count: IntArray, u: FloatArray) -> IntArray:
-    """Poisson counts of the given means, by inverse CDF at uniforms in [0, 1); elementwise int64."""
-    return np.asarray(np.maximum(poisson.ppf(u, mean_count), 0), np.int64)  # ppf(0) is -1
 
 
 KINDS: Final = {"even": even, "uniform": scattered, "poisson": scattered}

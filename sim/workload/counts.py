@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.core.distributions import poisson_quantile
 from sim.core.errors import TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import arrivals
@@ -171,7 +172,7 @@ class CountSource:
         if self.recipe.arrivals != "poisson":
             return self.count
         keys = self._streams(replication, "arrival_counts")
-        return arrivals.drawn_counts(self.count, uniforms(keys[self.function], self.labels[self.minute]))
+        return poisson_quantile(uniforms(keys[self.function], self.labels[self.minute]), self.count)
 
     def _batches(self, count: IntArray) -> Iterator[slice]:
         """Runs of cells that are whole minutes: as many as make at most `BATCH_CALLS` calls, or one."""

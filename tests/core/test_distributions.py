@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.core.distributions import CELLS, Constant, Distribution, Exponential, LogNormal, Quantiles, look_up
+from sim.core.distributions import (
+    CELLS,
+    Constant,
+    Distribution,
+    Exponential,
+    LogNormal,
+    Quantiles,
+    look_up,
+    poisson_quantile,
+)
 from sim.core.errors import ConfigError
 
 LOGNORMAL = LogNormal(median=0.2, p99=0.8)
@@ -39,6 +48,24 @@ def test_mean_and_deviation_lose_little_to_the_cut_tails(distribution: Distribut
 def test_a_log_normal_has_the_median_and_p99_it_is_given() -> None:
     np.testing.assert_allclose(look_up(LOGNORMAL.table, np.array([0.5, 0.99])), [0.2, 0.8], rtol=1e-4)
     assert LOGNORMAL.sigma == pytest.approx(SIGMA)
+
+
+def test_normal_quantiles_are_those_of_scipy_stats_to_the_bit() -> None:
+    p = np.concatenate([MIDDLE, [0.5 / CELLS, 1 - 0.5 / CELLS, 1e-300, np.nextafter(1, 0)]])
+    assert LOGNORMAL.sigma == np.log(0.8 / 0.2) / stats.norm.ppf(0.99)
+    np.testing.assert_array_equal(LOGNORMAL.quantile(p), 0.2 * np.exp(LOGNORMAL.sigma * stats.norm.ppf(p)))
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-9, 0.001, 0.3, 1.0, 2.0, 9.5, 100.0, 4321.0, 1e5, 3e6])
+def test_poisson_quantiles_are_those_of_scipy_stats(mean: float) -> None:
+    u = np.concatenate([MIDDLE[::64], [0.0, 2.0**-53, 1e-12, np.nextafter(1, 0)]])
+    steps = stats.poisson.cdf(np.arange(mean + 6 * mean**0.5)[-200:], mean)  # where the number changes, and either side
+    u = np.concatenate(
+        [u, *(np.clip(side, 0, u[-1]) for side in (steps, np.nextafter(steps, 0), np.nextafter(steps, 1)))]
+    )
+    found = poisson_quantile(u, mean)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, np.maximum(stats.poisson.ppf(u, mean), 0))  # which has -1 at 0
 
 
 def test_piecewise_linear_quantiles_go_through_their_points() -> None:

@@ -16,6 +16,7 @@ from sim.experiment.intervals import (
     Source,
     from_apps,
     from_replications,
+    half_width,
 )
 from sim.experiment.notes import intervals_note
 
@@ -32,6 +33,20 @@ def test_intervals_are_students() -> None:
     low, high = from_replications("replications", summaries(numbers)).intervals()
     expected = stats.t.interval(0.95, 3, loc=np.mean(numbers), scale=stats.sem(numbers))
     np.testing.assert_allclose([low[0, M], high[0, M]], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10, 30, 1000])
+def test_students_numbers_are_those_of_scipy_stats_to_the_bit(n: int) -> None:
+    rows = [list(generator(i, 0, "test").normal(0.01 * i, 1e-3, n)) for i in range(4)] + [[0.25] * n, [0.5] * n]
+    estimates = from_replications("replications", summaries(*rows))
+    found = estimates.differences().query("metric == 'cold_start_rate'")
+    drawn = np.array([np.subtract(rows[i], rows[j]) for i, j in combinations(range(6), 2)])
+    with np.errstate(divide="ignore"):
+        t = np.abs(found["difference"]) / (drawn.std(axis=-1, ddof=1) / np.sqrt(n))
+    np.testing.assert_array_equal(found["p_value"], 2 * stats.t.sf(t, n - 1))
+    wide, error = stats.t.ppf(0.975, n - 1), np.std(rows, axis=-1, ddof=1) / np.sqrt(n)
+    np.testing.assert_array_equal(estimates.intervals()[1][:, M], np.mean(rows, axis=-1) + wide * error)
+    assert half_width(pd.Series(rows[1])) == wide * pd.Series(rows[1]).std() / np.sqrt(n)
 
 
 def test_differences_are_the_paired_t_test() -> None:

@@ -1,13 +1,16 @@
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from sim import TraceError
+from sim import TraceError, load_trace
+from sim.core.random import function_keys, stream, uniforms
 from sim.workload import counts as module
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.durations import DurationStatistics, fit_lognormal
@@ -121,6 +124,19 @@ def test_poisson_draws_the_number_too():
     numbers = np.bincount((made.draw(0, {}).arrival_s // 60).astype(int), minlength=2000)
     assert numbers.mean() == pytest.approx(9, abs=4 * 3 / 2000**0.5)
     assert numbers.var() == pytest.approx(9, rel=0.15)
+
+
+def test_real_minutes_draw_the_numbers_of_scipy_stats(shared: Path) -> None:
+    trace = load_trace(
+        shared / "traces" / "azure2019_100f_8h", format="azure2019", arrivals="poisson", durations="mean"
+    )
+    cells, table = trace.counts, trace.functions
+    keys = stream(0, 0, "arrival_counts", *function_keys(*(table[name].tolist() for name in ("owner", "app", "name"))))
+    number = stats.poisson.ppf(uniforms(keys[cells.function], cells.labels[cells.minute]), cells.count)
+    drawn = np.zeros((len(table), cells.minutes), int)
+    np.add.at(drawn, (trace.function, (trace.arrival_s // 60).astype(int)), 1)
+    assert number.size > 10_000
+    np.testing.assert_array_equal(drawn[cells.function, cells.minute], number)
 
 
 averages = st.lists(st.floats(0, 100), min_size=12, max_size=12)

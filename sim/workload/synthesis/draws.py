@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import poisson
 
-from sim.core.distributions import Distribution, look_up
+from sim.core.distributions import Distribution, look_up, poisson_quantile
 
 FloatArray = npt.NDArray[np.float64]
 WholeArray = npt.NDArray[np.int64]
@@ -43,7 +42,7 @@ def quantiles(distribution: Distribution, u: FloatArray) -> FloatArray:
 
 def poisson_count(mean: float, random: np.random.Generator) -> int:
     """A Poisson number of the given mean, by inverse CDF: a last digit would only matter to a uniform within 1e-15."""
-    return max(0, int(poisson.ppf(random.random(), mean)))
+    return int(poisson_quantile(random.random(), mean))
 
 
 def shuffled(count: int, random: np.random.Generator) -> WholeArray:
