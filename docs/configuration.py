@@ -57,6 +57,7 @@ ABSTRACT: Final[Mapping[str, tuple[str, str]]] = types.MappingProxyType({
     "RateProcess": ("process with a rate", "recipes"),
     "PriceBook": ("price book", "prices"),
     "KeepAlive": ("policy", "policies"),
+    "Scaling": ("scaling policy", "policies"),
 })  # fmt: skip
 """What is said in place of a class that stands for several, and the section that lists them."""
 SECTIONS: Final[Mapping[str, str]] = types.MappingProxyType({
