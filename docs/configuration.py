@@ -274,7 +274,11 @@ def _defaults(name: str) -> dict[str, str]:
 def run_keys() -> str:
     """The keys of a run that are no component."""
     root, said = values(CONFIGS / "config.yaml"), comments(CONFIGS / "config.yaml")
-    hints = run_config.NUMBERS | {"vary": Mapping[str, list[Any]] | None, "study": Study | None}
+    hints = run_config.NUMBERS | {
+        "vary": Mapping[str, list[Any]] | None,
+        "study": Study | None,
+        "platform_of": Mapping[str, str] | None,
+    }
     rows = [(f"`{key}`", f"`{shown(root[key])}`", _run_kind(key, hints[key]), unit(key), said[key])
             for key in root if key in hints]  # fmt: skip
     return table(("key", "default", "type", "unit", "meaning"), rows)
@@ -284,6 +288,7 @@ def _run_kind(key: str, hint: Any) -> str:
     return {
         "replications": "whole number or [`Replications`](#replications)",
         "vary": "mapping to lists, or null",
+        "platform_of": "mapping from policies to platforms, or null",
         "study": "[study](#experiments) or null",
     }.get(key) or kind(hint)
 

@@ -32,6 +32,8 @@ VERSION_BASE: Final = "1.3"
 ROOT: Final = "config"
 ALONE: Final = "preset"
 """A root without defaults: to compose everything for the sake of one preset takes five times as long."""
+ROOTS: Final = {"platform": "preset_platform"}
+"""Roots for presets that bring others."""
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
 
 
@@ -94,12 +96,18 @@ def preset(key: str, name: str, parameters: Mapping[str, Any], group: str | None
     Raises:
         ConfigError: no such preset, or it has no such parameter.
     """
-    node = plain(compose_config([f"+{group or key}={name}"], name=ALONE))[key]
+    node = plain(compose_config([f"+{group or key}={name}"], name=ROOTS.get(key, ALONE)))[key]
     for parameter, value in parameters.items():
         if parameter not in node:
             raise ConfigError(f"{key}.{parameter}: {name} has no such parameter; it has {', '.join(_public(node))}")
         node[parameter] = value
     return dict(node)
+
+
+def platform_preset(name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """A platform as plain values, and the user's price book that it brings, if it brings one."""
+    node = plain(compose_config([f"+platform={name}"], name=ROOTS["platform"]))
+    return node["platform"], node.get("pricing")
 
 
 def _public(node: Mapping[Any, Any]) -> list[str]:
@@ -131,7 +139,7 @@ def compose_config(
     try:
         with _hydra(folder or config_dir()):
             composed = compose(name, overrides=[*overrides, *search], return_hydra_config=with_hydra)
-            if name != ALONE:
+            if name not in (ALONE, *ROOTS.values()):
                 _check_choices(name, [*overrides, *search])
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
         there = _keys_beside(str(error), overrides, partial(compose_config, folder=folder, name=name, extra=extra))

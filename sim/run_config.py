@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sim.config import policy_label, preset
+from sim.config import platform_preset, policy_label, preset
 from sim.core import checks
 from sim.core.build import Trust, build, check_arguments, check_type
 from sim.core.errors import ConfigError
@@ -26,8 +26,9 @@ from sim.workload.load import load_trace
 from sim.workload.trace import Trace
 from sim.workload.transform import Transform, transformed
 
-_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "executor", "study", "vary")
-_OPTIONAL: Final = ("policies", "study", "vary")
+_OWN_KEYS: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "executor", "study", "vary",
+                    "platform_of")  # fmt: skip
+_OPTIONAL: Final = ("policies", "study", "vary", "platform_of")
 NUMBERS: Final = {
     "seed": int,
     "replications": int | Mapping[str, Any],
@@ -115,9 +116,10 @@ def build_run(
     policies = dict(zip(named, built.values(), strict=True))
     vary = config.get("vary") or {}
     check_type(vary, Mapping, "vary")
-    made = [_variant(label, values, trust) for label, values in variations(config, vary, _preset_of_group)]
-    for policy in policies.values():
-        require_price(policy, made[0].setting.price)
+    own = _platforms_of(config, dict(zip(built, named, strict=True)), vary)
+    made = [_variant(label, values, trust, own) for label, values in variations(config, vary, _preset_of_group)]
+    for label, policy in policies.items():
+        require_price(policy, made[0].variant.setting_of(label).price)
     if config["cell_limit_s"] is not None:
         checks.number("cell_limit_s", config["cell_limit_s"], above=0)
     for folder in config["reuse"]:
@@ -149,7 +151,25 @@ class _Made:
         return self.variant.setting
 
 
-def _variant(label: str, config: Mapping[str, Any], trust: Trust) -> _Made:
+def _platforms_of(
+    config: Mapping[str, Any], labels: Mapping[str, str], vary: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """The nodes of platform and prices of those policies, by label, that are to run on a preset of their own."""
+    chosen = config.get("platform_of") or {}
+    check_type(chosen, Mapping, "platform_of")
+    fixed = sorted({str(key).partition(".")[0] for key in vary} & {"platform", "pricing"})
+    if chosen and fixed:
+        raise ConfigError(f"vary.{fixed[0]}: with platform_of policies have platforms of their own; vary one of them")
+    found = {}
+    for policy, name in chosen.items():
+        if policy not in labels:
+            raise ConfigError(f"platform_of.{policy}: no such policy is compared; there is {', '.join(labels)}")
+        platform, pricing = platform_preset(str(name))
+        found[labels[policy]] = platform, pricing or config["pricing"]
+    return found
+
+
+def _variant(label: str, config: Mapping[str, Any], trust: Trust, own: Mapping[str, tuple[Any, Any]]) -> _Made:
     check_type(config["workload"], Mapping, "workload")
     for key in SCALARS:
         check_type(config[key], NUMBERS[key], key)
@@ -161,7 +181,16 @@ def _variant(label: str, config: Mapping[str, Any], trust: Trust) -> _Made:
         engine=_engine(config["engine"]),
         **{key: config[key] for key in SCALARS},
     )
-    variant = Variant(label, json.dumps(config["workload"], sort_keys=True), Reading(options, transforms), setting)
+    of_policies = {
+        policy: replace(
+            setting,
+            platform=build(platform, "platform", Platform, trust),
+            price=build(pricing, "pricing", PriceBook, trust),
+        )
+        for policy, (platform, pricing) in own.items()
+    }
+    key = json.dumps(config["workload"], sort_keys=True)
+    variant = Variant(label, key, Reading(options, transforms), setting, of_policies)
     return _Made(variant, options, transforms)
 
 

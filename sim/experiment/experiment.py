@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import product
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, TypeVar
@@ -31,8 +32,9 @@ from sim.experiment.replications import Replications
 from sim.experiment.runner import Runner, failures_in_words
 from sim.experiment.setting import Setting, require_instance
 from sim.experiment.sharing import HeldTrace, TraceSource, share
+from sim.platform.platform import Platform
 from sim.policies.keepalive.fixed_window import FixedWindow
-from sim.policies.keepalive.role import KeepAlive, checked_rule
+from sim.policies.keepalive.role import KeepAlive, checked_admission, checked_rule
 from sim.results.digest import NAMES
 from sim.workload.trace import Trace
 
@@ -55,12 +57,18 @@ class Variant:
         workload: which workload: variants of the same share the trace.
         load: reads its trace.
         setting: everything else.
+        own: the settings of those policies, by label, that run on a platform of their own.
     """
 
     label: str
     workload: str
     load: Callable[[], Trace]
     setting: Setting
+    own: Mapping[str, Setting] = field(default_factory=dict)
+
+    def setting_of(self, policy: str) -> Setting:
+        """What a policy is run with."""
+        return self.own.get(policy, self.setting)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +98,7 @@ class Experiment:
         for label, policy in self.policies.items():
             require_instance(f"policies[{label!r}]", policy, KeepAlive)
             for variant in self.variants:
-                require_price(policy, variant.setting.price)
+                require_price(policy, variant.setting_of(label).price)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +153,12 @@ def _ready(
     functions = setting.platform.deployed(trace.functions)[list(NAMES)]
     facts = {
         "workload": workload_note(trace, setting),
-        "platform": platform_note(trace, setting),
+        "platform": _platforms_note(trace, variant, experiment.policies),
         "frozen": trace.about.get("frozen"),
-        "is_random": is_random(trace, experiment.policies, setting),
+        "is_random": any(
+            is_random(trace, {label: policy}, variant.setting_of(label))
+            for label, policy in experiment.policies.items()
+        ),
         "replications": asdict(experiment.replications),
         "seed": setting.seed,
         "warm_up_s": setting.warm_up_s,
@@ -160,9 +171,28 @@ def _ready(
             "leaves_out": list(curve.approximate),
         },
     }
-    if experiment.intervals == "apps" and "unlimited capacity" not in facts["platform"]:
+    if experiment.intervals == "apps" and not all(
+        _apps_are_alone(policy, variant.setting_of(label).platform) for label, policy in experiment.policies.items()
+    ):
         raise ConfigError("intervals=apps draws apps as if each were alone; with a cap on instances they are not")
     return Ready(variant, source, key, told, facts, functions, facts["is_random"])
+
+
+def _platforms_note(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
+    """What serves; where policies have platforms of their own, what serves each."""
+    notes: dict[str, list[str]] = {}
+    for label in policies:
+        notes.setdefault(platform_note(trace, variant.setting_of(label)), []).append(label)
+    if len(notes) == 1:
+        return next(iter(notes))
+    return "; ".join(f"{', '.join(labels)}: {note}" for note, labels in notes.items())
+
+
+def _apps_are_alone(policy: KeepAlive, platform: Platform) -> bool:
+    """Whether what serves one app would be the same if there were no others."""
+    return (
+        platform.max_instances == platform.max_instances_per_unit == inf and _asked(checked_admission, policy) is None
+    )
 
 
 def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
@@ -241,8 +271,9 @@ def with_baseline(policies: Mapping[str, KeepAlive]) -> dict[str, KeepAlive]:
 
 
 def _cell(ready: Ready, label: str, policy: KeepAlive, replication: int, sources: str) -> Cell:
-    key, unsure = cell_key(sources, ready.trace_key, policy, ready.variant.setting, replication, label)
-    name, setting = _named(label, ready.variant.label, replication), ready.variant.setting
+    setting = ready.variant.setting_of(label)
+    key, unsure = cell_key(sources, ready.trace_key, policy, setting, replication, label)
+    name = _named(label, ready.variant.label, replication)
     return Cell(key, name, policy, setting, ready.source, replication, unsure)
 
 

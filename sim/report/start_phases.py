@@ -32,10 +32,10 @@ NAME_WIDTH: Final = 0.26
 def phases(variant: VariantOutcome, *, width_in: float = 7.0) -> Drawn | None:
     """Mean seconds of the phases of a start; None if starts have one phase only, or none was caused by a call."""
     policies = [policy for policy in policies_of(variant) if starts(policy)]
-    names = list(policies[0].digests[0].phases["phase"]) if policies else []
+    names = names_of(policies)
     if len(names) < 2:
         return None
-    means = np.stack([mean_s(policy) for policy in policies])
+    means = np.stack([mean_s(policy, names) for policy in policies])
     counts = [starts(policy) / len(policy.digests) for policy in policies]
     with house_style():
         figure = blank(width_in, BAR_IN * len(policies) + 0.6)
@@ -67,10 +67,22 @@ def starts(policy: Policy) -> int:
     return sum(digest.starts for digest in policy.digests)
 
 
-def mean_s(policy: Policy) -> FloatArray:
-    """float64[phases]: mean seconds of a start, all starts of all replications weighing alike."""
-    seconds = np.sum([digest.phases["seconds"].to_numpy(np.float64) for digest in policy.digests], axis=0)
-    mean: FloatArray = seconds / starts(policy)
+def names_of(policies: Sequence[Policy]) -> list[str]:
+    """The phases of any policy's starts, each after the one that it follows: platforms may have different ones."""
+    names: list[str] = []
+    for policy in policies:
+        place = 0
+        for name in policy.digests[0].phases["phase"]:
+            if name not in names:
+                names.insert(place, name)
+            place = names.index(name) + 1
+    return names
+
+
+def mean_s(policy: Policy, names: list[str]) -> FloatArray:
+    """float64[names]: mean seconds of the phases of a start, all starts of all replications weighing alike."""
+    by_name = [digest.phases.set_index("phase")["seconds"].reindex(names, fill_value=0.0) for digest in policy.digests]
+    mean: FloatArray = np.sum([seconds.to_numpy(np.float64) for seconds in by_name], axis=0) / starts(policy)
     return mean
 
 
