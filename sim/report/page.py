@@ -127,7 +127,7 @@ def page(outcome: Outcome, materials: Sequence[Material]) -> str:
         policy=_security(style, script),
         style=Markup(style),
         script=Markup(script),
-        title=f"{about}: keep-alive policies compared" if about else "Keep-alive policies compared",
+        title=f"{about}: policies compared" if about else "Serverless policies compared",
         background=wording.SUBJECT,
         subject=wording.subject(variants),
         failures=[printable(failure) for failure in outcome.failures],

@@ -3,7 +3,8 @@
 from math import inf
 
 import numpy as np
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from small import Case, cases, cases_with_a_gap_for_window, cold_starts, idle_s, kinds
 
@@ -48,7 +49,7 @@ def cheapest(case: Case, worth_s: float) -> float:
     return best
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(cases(functions=1, calls=7, units=DYADIC, nudges=(0,), **ALONE), st.integers(0, 20))
 def test_no_keep_decisions_cost_less(case: Case, steps: int) -> None:
     worth_s = steps * 0.5
@@ -64,7 +65,7 @@ def test_brute_force_finds_what_a_person_finds() -> None:
     assert cheapest(case, 10.0) == 10.0 * 2 + 3.0 + 4.0
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(cases_with_a_gap_for_window(functions=3, calls=12, **ALONE))
 def test_the_cold_starts_are_those_of_the_window_of_one_start(case: Case) -> None:
     worth_s = case.window_s[0]
@@ -73,7 +74,7 @@ def test_the_cold_starts_are_those_of_the_window_of_one_start(case: Case) -> Non
     assert idle_s(ours) <= idle_s(theirs) + 1e-9
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(cases_with_a_gap_for_window(functions=2, calls=12, **ALONE))
 def test_what_is_kept_is_used(case: Case) -> None:
     instances = case.run(Clairvoyant(case.window_s[0])).instances

@@ -7,7 +7,8 @@ count just before it. Nothing here simulates instances: the busy count follows f
 from math import inf
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from small import Case, cases, cases_with_a_gap_for_window, cold_starts, idle_s, kinds
 
@@ -40,14 +41,14 @@ def by_the_law(case: Case, window_s: float) -> list[str]:
     return kind
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(cases_with_a_gap_for_window(functions=2, calls=12, **ALONE))
 def test_cold_iff_the_busy_count_exceeds_all_it_was_within_the_window(case: Case) -> None:
     window_s = case.window_s[0]
     assert kinds(case.run(FixedWindow(window_s))) == by_the_law(case, window_s)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(cases(**EXACT), st.integers(0, 12), st.integers(0, 12))
 def test_cold_starts_never_rise_and_waste_never_falls_as_the_window_grows(case: Case, a: int, b: int) -> None:
     shorter, longer = (case.run(FixedWindow(steps * 0.5)) for steps in sorted((a, b)))

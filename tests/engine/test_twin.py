@@ -4,7 +4,8 @@ from dataclasses import replace
 from math import inf
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from small import Case, cases, cases_with_a_gap_for_window, crowds, kinds
 
@@ -28,19 +29,19 @@ def assert_agree(case: Case, policy: KeepAlive | None = None) -> None:
     assert instances.instance.tolist() == sorted(ended_s)
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(cases())
 def test_each_call_with_a_window_of_its_own(case: Case) -> None:
     assert_agree(case)
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(cases_with_a_gap_for_window())
 def test_one_window_equal_to_a_gap_to_the_last_bit(case: Case) -> None:
     assert_agree(case, FixedWindow(case.window_s[0]))
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(cases())
 def test_the_way_of_the_options_agrees_where_none_matters(case: Case) -> None:
     # A limit that is never met takes calls through the pools that know queues, slots and orders.
@@ -50,7 +51,7 @@ def test_the_way_of_the_options_agrees_where_none_matters(case: Case) -> None:
         assert_agree(case)
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(cases(handlers=True), st.booleans())
 def test_handlers_that_the_first_call_on_an_instance_loads(case: Case, limited: bool) -> None:
     platform = replace(case.platform, max_instances=1e9 if limited else inf)
@@ -58,26 +59,26 @@ def test_handlers_that_the_first_call_on_an_instance_loads(case: Case, limited: 
         assert_agree(case)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(cases(), st.integers(1, 4))
 def test_a_trace_fed_in_blocks(case: Case, block: int) -> None:
     with patch.object(trigger, "BLOCK", block):
         assert_agree(case)
 
 
-@settings(max_examples=800)
+@examples(800)
 @given(crowds())
 def test_much_at_once(case: Case) -> None:
     assert_agree(case)
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(cases(functions=1, calls=16, start_ups=False, lives=False, constant=True))
 def test_many_instances_of_one_function(case: Case) -> None:
     assert_agree(case, FixedWindow(case.window_s[0]))
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(cases(constant=True))
 def test_clairvoyant_with_the_windows_it_chose(case: Case) -> None:
     worth_s = case.window_s[0]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.core.random import stream, uniform
@@ -419,13 +420,13 @@ def assert_agree(trace: Trace, windows_s: tuple[float, ...], options: Options) -
     return columns
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(settings_of_runs())
 def test_any_options(setting: tuple[Trace, tuple[float, ...], Options]) -> None:
     assert_agree(*setting)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(settings_of_runs(calls=40))
 def test_longer_traces(setting: tuple[Trace, tuple[float, ...], Options]) -> None:
     assert_agree(*setting)
@@ -438,7 +439,7 @@ def test_an_execution_beyond_its_time_out_by_less_than_the_clock_shows() -> None
     assert OUTCOMES[columns.requests.outcome[0]] == "timed_out"
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.data(), cases(functions=2, calls=12))
 def test_calls_at_and_beside_the_instants_of_the_plain_platform(data: st.DataObject, case) -> None:
     chosen = data.draw(options(max(*case.duration_s, 0.1)))

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
@@ -263,7 +264,7 @@ def same(a: Columns, b: Columns) -> None:
         assert np.array_equal(getattr(a.instances, name), getattr(b.instances, name), equal_nan=True), name
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(traces(), platforms(), st.sampled_from(POLICIES), st.integers(1, 4), st.integers(0, 99))
 def test_routers_that_know_everything_at_once_are_one_router(
     trace: sim.Trace, platform: Platform, policy: KeepAlive, routers: int, seed: int
@@ -281,7 +282,7 @@ def split(trace: sim.Trace, seed: int, routers: int) -> sim.Trace:
     return replace(trace, function=function.astype(np.int32), functions=function_table(len(trace.functions) * routers))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     traces(calls=60), st.integers(2, 3), st.integers(0, 99), SPANS, st.sampled_from([0.0, 1.0, 3.0, inf]),
     st.sampled_from(["most_recently_idle", "least_recently_idle", "newest_created", "oldest_created"]),
@@ -320,7 +321,7 @@ def test_two_fleets_of_poisson_calls_are_those_of_half_the_rate() -> None:
         assert abs(share - expected) < 3.3 * np.sqrt(expected * (1 - expected) / n), routers
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     traces(calls=40), platforms(), st.sampled_from(POLICIES[:4]), st.integers(1, 4), st.sampled_from([inf, 1, 2, 4]),
     st.sampled_from([0.0, 1e-18, 0.1, 0.5, 1.0, inf]), SPANS, st.integers(0, 99),

@@ -11,7 +11,8 @@ from math import inf, nan
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.core.random import stream, uniform
@@ -285,13 +286,13 @@ def assert_agree(trace: Trace, options: Options, seed: int) -> Twin:
     return twin
 
 
-@settings(max_examples=1000)
+@examples(1000)
 @given(cases(calls=16))
 def test_every_call_gets_what_the_twin_says(case: tuple[Trace, Options, int]) -> None:
     assert_agree(*case)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(cases(calls=50))
 def test_longer_traces(case: tuple[Trace, Options, int]) -> None:
     assert_agree(*case)

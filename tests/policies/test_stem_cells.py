@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import Plan
@@ -480,7 +481,7 @@ def twin(case: Case) -> tuple[Calls, Cells]:
     return served, [tuple(cell.values()) for cell in cells]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(cases())
 def test_calls_and_cells_are_those_of_the_twin(case: Case) -> None:
     names = ("schedule", "create", "download", "runtime")

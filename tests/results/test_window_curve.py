@@ -4,7 +4,8 @@ from math import inf, isnan, nextafter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.core.errors import ConfigError
@@ -89,7 +90,7 @@ def by_stack(unit: list[int], arrival_s: np.ndarray, end_s: np.ndarray) -> list[
     return following
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 8), st.sampled_from([0, 0, 1, 1, 2, 5])), max_size=30))
 def test_each_arrival_takes_what_became_idle_last(calls: list[tuple[int, int, int]]) -> None:
     calls.sort(key=lambda call: call[1])
@@ -102,7 +103,7 @@ def test_each_arrival_takes_what_became_idle_last(calls: list[tuple[int, int, in
 # The least windows
 
 
-@settings(max_examples=2000)
+@examples(2000)
 @given(TIMES, TIMES)
 def test_the_least_window_is_the_least_float_that_will_do(a: float, b: float) -> None:
     end_s, arrival_s = sorted((a, b))

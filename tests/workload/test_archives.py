@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from stand_in import tarred, zipped
 
@@ -218,7 +219,7 @@ def test_what_went_in_comes_out(tmp_path_factory: pytest.TempPathFactory, files:
 
 
 @given(st.data(), st.sampled_from(list(MAKERS)), st.booleans())
-@settings(max_examples=200)
+@examples(200)
 def test_damage_is_told_and_leads_nowhere(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str, flat: bool
 ) -> None:
