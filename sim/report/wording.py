@@ -16,8 +16,8 @@ SUBJECT: Final = (
     "A serverless platform runs a function in instances: containers or small virtual machines. Starting one takes time."
     " A call that has to wait until a new instance has started is a cold start; a call that finds an instance ready is"
     " warm. A keep-alive policy decides how long an instance stays when its call has ended, and when one is started"
-    " ahead of a call; a scaling policy decides how many instances there are. The longer instances stay, the fewer calls"
-    " are cold, and the more memory is wasted on instances that serve nobody."
+    " ahead of a call; a scaling policy decides how many instances there are. The longer instances stay, the fewer"
+    " calls are cold, and the more memory is wasted on instances that serve nobody."
 )
 """What a reader who has never heard of cold starts must know first."""
 NAMED: Final = 8
