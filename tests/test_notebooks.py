@@ -23,6 +23,7 @@ FIGURES = {
     "02_your_own_policy": 2,
     "03_from_trace_to_window": 4,
     "04_how_far_from_lambda": 3,
+    "05_scaling": 2,
 }
 
 # In a process of its own: what Jupyter's libraries warn of is theirs.
