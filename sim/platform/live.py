@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
+from sim.platform.processor import SharedPool, cores_of, require_sharable, sharing
 from sim.platform.provisioner import FloorProvisioner, Provisioner
 from sim.platform.registry import Registry
 from sim.platform.route_cache import LearntRoutes, RouteCache
@@ -112,6 +113,7 @@ class LivePlatform:
         self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
+        require_sharable(platform, deployed)
         rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
         unit_window_s = checked_unit_window_s(keep_alive)
         admission = checked_admission(keep_alive)
@@ -183,8 +185,7 @@ class LivePlatform:
         rules = self._rules(choice, told, BINDINGS[platform.binding])
         pools: dict[int, SlottedPool]
         if admission is None:
-            make = partial(LoadingPool, loading=self._loading()) if self._starter.loads_late else SlottedPool
-            pools = self._pools(make, rules)
+            pools = self._pools(self._kind(SlottedPool, LoadingPool), rules)
         else:
             pools = {**self._throttled(admission, rules)}
         self._appoint(list(pools.values()), keep_alive, rule)
@@ -193,9 +194,7 @@ class LivePlatform:
         return router, list(pools.values())
 
     def _throttled(self, admission: Admission, rules: Rules) -> dict[int, ThrottledPool]:
-        loading = self._starter.loads_late
-        make = partial(ThrottledLoadingPool, loading=self._loading()) if loading else ThrottledPool
-        pools: dict[int, ThrottledPool] = self._pools(make, rules)
+        pools: dict[int, ThrottledPool] = self._pools(self._kind(ThrottledPool, ThrottledLoadingPool), rules)
         made = gates(admission, self._registry.functions, list(pools.values()))
         for pool, gate in zip(pools.values(), made, strict=True):
             pool.gate = gate
@@ -226,8 +225,7 @@ class LivePlatform:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
         rules = self._rules(choice, None, Waits(policy.queue_depth))
         plain, loading = SCALED[policy.needs_pods, policy.needs_queue]
-        make = partial(loading, loading=self._loading()) if self._starter.loads_late else plain
-        by_unit: dict[int, ScaledPool] = self._pools(make, rules)
+        by_unit: dict[int, ScaledPool] = self._pools(self._kind(plain, loading), rules)
         unit_of = self._registry.units(self._platform.isolation)
         known = futures(self._trace, unit_of, horizon_s) if policy.needs_future else {}
         table = self._registry.functions
@@ -254,12 +252,19 @@ class LivePlatform:
             functions=len(self._registry.functions),
         )
 
+    def _kind(self, plain: Callable[..., Any], loading: Callable[..., Any]) -> Callable[..., Any]:
+        """What makes pools of a kind, or of that with handlers that load late, or with processors that are shared."""
+        if self._starter.loads_late:
+            return partial(loading, loading=self._loading())
+        return sharing(plain, self._platform) if self._platform.processor == "shared" else plain
+
     def _loading(self) -> Loading:
         return Loading(self._ledger, self._registry.functions["timeout_s"].tolist())
 
     def _pools(self, make: Callable[..., P], rules: Rules) -> dict[int, P]:
         """A pool a unit, in order of their first functions."""
         timer, concurrency = ExpiryTimer(self.calendar), self._registry.functions["concurrency"].tolist()
+        memory_mb = self._registry.functions["memory_mb"].tolist()
         pools: dict[int, P] = {}
         for function, unit in enumerate(self._registry.units(self._platform.isolation)):
             if unit not in pools:
@@ -267,6 +272,9 @@ class LivePlatform:
                     self.calendar, self._ledger, timer, self._starter, rules, function=function,
                     concurrency=concurrency[function],
                 )  # fmt: skip
+        for pool in pools.values():
+            if isinstance(pool, SharedPool):
+                pool.cores = cores_of(self._platform, memory_mb[pool.function])
         return pools
 
     def _news(self, choice: Choice) -> News:

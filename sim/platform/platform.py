@@ -19,11 +19,13 @@ InstanceChoice = Literal[
     "power_of_two", "round_robin",
 ]  # fmt: skip
 BindingRule = Literal["early", "late", "race"]
+ProcessorRule = Literal["dedicated", "shared"]
 
 _WORDS: Final = {
     "isolation": get_args(Isolation),
     "instance_choice": get_args(InstanceChoice),
     "binding": get_args(BindingRule),
+    "processor": get_args(ProcessorRule),
 }
 
 
@@ -43,6 +45,11 @@ class Platform:
             is ready first (late), or both (race).
         concurrency: requests an instance serves at a time; without it, what the table of functions says (an app's
             instance: the least of its functions').
+        processor: whether each request runs as if it were alone in its instance (dedicated), or those of an instance
+            share its processor (shared): service times are those of a request alone then.
+        cores: of an instance, where they are shared; without it, by its memory.
+        mb_per_core: memory with which a core comes; AWS Lambda gives one with 1,769 MB.
+        cores_per_request: cores that a request asks for while it runs, at most those there are.
         image_base_mb: what an image carries besides its package: the base that zip packages share and never fetch.
         prewarm_lead_s: how long before it is due a prewarmed instance is started.
         start_failure_probability: with which an attempt to start an instance fails, at its end.
@@ -65,6 +72,10 @@ class Platform:
     instance_choice: InstanceChoice = "most_recently_idle"
     binding: BindingRule = "early"
     concurrency: int | None = None
+    processor: ProcessorRule = "dedicated"
+    cores: float | None = None
+    mb_per_core: float = 1769.0
+    cores_per_request: float = 1.0
     image_base_mb: float = 0.0
     prewarm_lead_s: float = 0.0
     start_failure_probability: float = 0.0
@@ -106,6 +117,10 @@ class Platform:
         checks.whole("queue_limit", self.queue_limit, low=0, or_infinity=True)
         for name in ("start_attempts", "routers"):
             checks.whole(name, getattr(self, name), low=1)
+        for name in ("mb_per_core", "cores_per_request"):
+            checks.number(name, getattr(self, name), above=0)
+        if self.cores is not None:
+            checks.number("cores", self.cores, above=0)
         if self.concurrency is not None:
             checks.whole("concurrency", self.concurrency, low=1)
 
@@ -149,6 +164,7 @@ class Platform:
             and self.routes_are_true
             and self.instance_choice == "most_recently_idle"
             and self.binding == "early"
+            and self.processor == "dedicated"
             and not isinstance(self.max_lifetime_s, Distribution)
             and not self.start_failure_probability
             and self.max_wait_s == self.max_instances_per_unit == self.max_instances == inf

@@ -1,0 +1,150 @@
+"""The processor of an instance, which its requests share."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from sim.core.errors import ConfigError
+from sim.core.time import COMPLETION
+from sim.platform.calendar import Calendar, Recurring
+from sim.platform.slotted_pool import SlottedPool
+from sim.results.columns import WARM
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.platform.platform import Platform
+    from sim.platform.slots import Slot, SlottedInstance
+
+
+class Processor:
+    """Gives each of its requests the same share of what it asks for: all of it, while all together ask for no more.
+
+    One virtual clock serves all: it runs with the wall clock at full speed and slower where more is asked for than
+    there is, so that every request ends when it has advanced by its service time. Egalitarian processor sharing
+    (Kleinrock, Queueing Systems, volume 2, section 4.4); a change costs O(log n).
+
+    Args:
+        cores: that it has.
+        each: cores that a request asks for while it runs.
+    """
+
+    __slots__ = ("_cores", "_each", "_lag_s", "_planned", "_queue", "_since_s", "_speed")
+
+    def __init__(self, cores: float, each: float) -> None:
+        self._cores, self._each = cores, min(each, cores)
+        self._queue: list[tuple[float, int, Slot]] = []  # by the virtual time and row at which they end
+        self._lag_s = self._since_s = 0.0  # of the virtual clock behind the wall's
+        self._speed = 1.0
+        self._planned: Completion | None = None
+
+    def begin(self, slot: Slot, row: int, now_s: float, end_s: float) -> None:
+        """A request runs from now on, alone until `end_s`."""
+        self._advance(now_s)
+        if not self._queue:
+            self._lag_s = 0.0
+        heappush(self._queue, (end_s - self._lag_s, row, slot))
+
+    def end(self, now_s: float) -> Slot:
+        """The request that was planned to end first does."""
+        self._advance(now_s)
+        virtual_s, _, slot = heappop(self._queue)
+        if self._speed < 1:
+            self._lag_s = now_s - virtual_s  # without what was rounded on the way
+        return slot
+
+    def plan(self, calendar: Calendar, now_s: float, complete: Any) -> None:
+        """The number of requests has changed: so has the next end."""
+        running = len(self._queue)
+        self._speed = min(1.0, self._cores / (running * self._each)) if running else 1.0
+        self._planned = None
+        if running:
+            virtual_s, row, _ = self._queue[0]
+            left_s = virtual_s - (now_s - self._lag_s)
+            at_s = virtual_s + self._lag_s if self._speed == 1 else now_s + left_s / self._speed
+            self._planned = completion = Completion(calendar, self)
+            completion.callbacks = [complete]
+            heappush(calendar.queue, (max(at_s, now_s), COMPLETION, row, completion))
+
+    def is_due(self, completion: Completion) -> bool:
+        """Whether this end is still the planned one."""
+        return completion is self._planned
+
+    def _advance(self, now_s: float) -> None:
+        if self._speed < 1:
+            self._lag_s += (1 - self._speed) * (now_s - self._since_s)
+        self._since_s = now_s
+
+
+class Completion(Recurring):
+    """The planned end of a request; superseded where another begins or ends before."""
+
+    def __init__(self, calendar: Calendar, processor: Processor) -> None:
+        super().__init__(calendar)
+        self.processor = processor
+
+
+class SharedPool(SlottedPool):
+    """As `SlottedPool`, but requests of an instance share its processor; service times are those of a request alone."""
+
+    cores: float
+    each: float
+
+    def __init__(self, *components: Any, **options: Any) -> None:
+        """Those of `SlottedPool`."""
+        super().__init__(*components, **options)
+        self._processors: dict[SlottedInstance, Processor] = {}
+
+    def _serve(self, slot: Slot, row: int, now_s: float, end_s: float, kind: int) -> None:
+        instance = slot.instance
+        if kind == WARM and not instance.served and not instance.by_call:
+            self._ledger.prewarmed.append(row)
+        if instance.provisioner is not None:
+            self._ledger.on_provisioned.append(row)
+        self._ledger.started(row, now_s, kind, instance.number, instance.begin(now_s))
+        slot.row = row
+        processor = self._processors.get(instance)
+        if processor is None:
+            processor = self._processors[instance] = Processor(self.cores, self.each)
+        processor.begin(slot, row, now_s, end_s)
+        processor.plan(self._calendar, now_s, self._end)
+
+    def _end(self, completion: Completion) -> None:
+        processor, now_s = completion.processor, self._calendar._now
+        if not processor.is_due(completion):
+            return
+        slot = processor.end(now_s)
+        processor.plan(self._calendar, now_s, self._end)
+        slot.end_s = now_s
+        self._latest_end_s = max(self._latest_end_s, now_s)
+        self.complete(slot)
+
+    def _gone(self, instance: SlottedInstance, now_s: float) -> None:
+        self._processors.pop(instance, None)
+        super()._gone(instance, now_s)
+
+
+def sharing(pool: Any, platform: Platform) -> Any:
+    """That class of pools where requests share processors."""
+    bases = (SharedPool,) if pool is SlottedPool else (pool, SharedPool)
+    return type(f"Shared{pool.__name__}", bases, {"each": platform.cores_per_request})
+
+
+def require_sharable(platform: Platform, deployed: pd.DataFrame) -> None:
+    """Refuse what is not modelled where requests share a processor.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    if platform.processor == "dedicated":
+        return
+    if platform.start_model.loads_late:
+        raise ConfigError("processor=shared is not modelled with handlers that load in the first call (phase handler)")
+    if bool((deployed["timeout_s"] < float("inf")).any()):
+        raise ConfigError("processor=shared is not modelled with time-outs of functions (timeout_s)")
+
+
+def cores_of(platform: Platform, memory_mb: float) -> float:
+    """Of an instance: as the platform says, or by its memory."""
+    return platform.cores if platform.cores is not None else memory_mb / platform.mb_per_core

@@ -1,0 +1,195 @@
+"""Requests that share a processor: by hand, against a twin of few lines, and against M/G/1 with processor sharing."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from theory import Sampler, assert_mean, poisson_calls
+
+import sim
+from sim.core.errors import ConfigError
+from sim.policies import AzureScaling, FixedScale, FixedWindow, KeepForever, Knative, LambdaScaling, OpenWhiskScheduler
+
+ONE_CORE = {"start_s": 0.0, "concurrency": 1000, "cores": 1.0, "processor": "shared"}
+POLICIES = [
+    KeepForever(),
+    FixedWindow(5),
+    LambdaScaling(),
+    Knative(),
+    FixedScale(2),
+    AzureScaling(),
+    OpenWhiskScheduler(),
+]
+
+
+def spans(arrival_s: list[float], service_s: list[float], **options: object) -> list[tuple[float, float]]:
+    trace = sim.Trace.from_arrays([0] * len(arrival_s), arrival_s, service_s)
+    calls = sim.simulate(trace, KeepForever(), sim.Platform(**{**ONE_CORE, **options})).invocations
+    return list(zip(calls["start_s"], calls["end_s"], strict=True))
+
+
+# By hand
+
+
+def test_golden_two_requests_on_one_core() -> None:
+    # Alone for half a second, then both at half speed: the first has 0.5 s left, which takes 1 s; the second 0.5 s then
+    assert spans([0.0, 0.5], [1.0, 1.0]) == [(0.0, 1.5), (0.5, 2.0)]
+
+
+def test_golden_three_requests_and_a_short_one() -> None:
+    # From 0 a and b at a half; from 1 all three at a third until c, of 0.1, ends at 1.3; a and b have 0.4 left: 2.1
+    assert spans([0.0, 0.0, 1.0], [1.0, 1.0, 0.1]) == [
+        (0.0, pytest.approx(2.1)),
+        (0.0, pytest.approx(2.1)),
+        (1.0, pytest.approx(1.3)),
+    ]
+
+
+def test_golden_cores_and_what_a_request_asks_for() -> None:
+    assert spans([0.0, 0.0], [1.0, 1.0], cores=2.0) == [(0.0, 1.0), (0.0, 1.0)]
+    assert spans([0.0] * 4, [1.0] * 4, cores=2.0) == [(0.0, 2.0)] * 4
+    assert spans([0.0] * 4, [1.0] * 4, cores=1.0, cores_per_request=0.25) == [(0.0, 1.0)] * 4
+    assert spans([0.0], [1.0], cores=0.1) == [(0.0, 1.0)]  # alone: x is the service time alone in the instance
+    assert spans([0.0, 0.0], [1.0, 1.0], cores=0.1) == [(0.0, 2.0)] * 2
+
+
+def test_golden_cores_come_with_memory() -> None:
+    functions = pd.DataFrame({"name": ["f"], "memory_mb": [3538.0]})
+    trace = sim.Trace.from_arrays([0] * 4, [0.0] * 4, 1.0, functions=functions)
+    platform = sim.Platform(start_s=0.0, concurrency=4, processor="shared")
+    assert sim.simulate(trace, KeepForever(), platform).invocations["end_s"].tolist() == [2.0] * 4
+
+
+# A twin
+
+
+def twin(arrival_s: list[float], service_s: list[float], cores: float, each: float) -> list[float]:
+    """Ends of requests that share one processor: from event to event, what is left of each."""
+    left: dict[int, float] = {}
+    ends, now, i = [0.0] * len(arrival_s), 0.0, 0
+    while left or i < len(arrival_s):
+        speed = min(1.0, cores / (len(left) * min(each, cores))) if left else 1.0
+        first = min(left, key=lambda row: (left[row], row), default=None)
+        end = now + left[first] / speed if first is not None else inf
+        at = min(end, arrival_s[i] if i < len(arrival_s) else inf)
+        left = {row: work - (at - now) * speed for row, work in left.items()}
+        now = at
+        if first is not None and at == end:
+            ends[first] = now
+            del left[first]
+        else:
+            left[i] = service_s[i]
+            i += 1
+    return ends
+
+
+calls = st.lists(
+    st.tuples(st.just(0.0) | st.sampled_from([0.5, 1.0]) | st.floats(0.0, 5.0), st.just(0.0) | st.floats(0.0, 10.0)),
+    min_size=1, max_size=25,
+)  # fmt: skip
+
+
+@given(calls, st.sampled_from([0.5, 1.0, 2.5]), st.sampled_from([0.3, 1.0]))
+def test_it_equals_a_twin(gaps: list[tuple[float, float]], cores: float, each: float) -> None:
+    arrival_s = np.cumsum([gap for gap, _ in gaps]).tolist()
+    service_s = [service for _, service in gaps]
+    ends = [end for _, end in spans(arrival_s, service_s, cores=cores, cores_per_request=each)]
+    assert ends == pytest.approx(twin(arrival_s, service_s, cores, each), rel=1e-9, abs=1e-9)
+
+
+@given(
+    calls, st.integers(1, 3), st.sampled_from([0.0, 1.5]), st.sampled_from(POLICIES), st.sampled_from(["early", "late"])
+)
+def test_with_cores_enough_nothing_changes_to_the_bit(
+    gaps: list[tuple[float, float]], slots: int, start_s: float, policy: sim.policies.KeepAlive, late: bool
+) -> None:
+    arrival_s = np.cumsum([gap for gap, _ in gaps])
+    trace = sim.Trace.from_arrays([k % 2 for k in range(len(gaps))], arrival_s, [service for _, service in gaps])
+    options = {"start_s": start_s, "concurrency": slots, "binding": "late" if late else "early"}
+    alone = sim.simulate(trace, policy, sim.Platform(**options)).invocations
+    shared = sim.simulate(trace, policy, sim.Platform(**options, processor="shared", cores=3.0)).invocations
+    pd.testing.assert_frame_equal(alone, shared)
+
+
+@given(calls, st.integers(1, 3), st.sampled_from([0.0, 1.5]), st.sampled_from(POLICIES))
+def test_work_is_conserved(
+    gaps: list[tuple[float, float]], slots: int, start_s: float, policy: sim.policies.KeepAlive
+) -> None:
+    """An instance with requests works at full speed: its busy periods add up to the service times of its requests."""
+    arrival_s = np.cumsum([gap for gap, _ in gaps])
+    trace = sim.Trace.from_arrays([0] * len(gaps), arrival_s, [service for _, service in gaps])
+    platform = sim.Platform(start_s=start_s, concurrency=slots, processor="shared", cores=1.0)
+    calls = sim.simulate(trace, policy, platform).invocations.assign(service_s=trace.service_s)
+    assert (calls["outcome"] == "ok").all()
+    for _, mine in calls.groupby("instance"):
+        spans = sorted(zip(mine["start_s"], mine["end_s"], strict=True))
+        busy_s, until_s = 0.0, -inf
+        for start, end in spans:
+            busy_s += max(0.0, end - max(start, until_s))
+            until_s = max(until_s, end)
+        assert busy_s == pytest.approx(mine["service_s"].sum(), rel=1e-9, abs=1e-9)
+
+
+# M/G/1 with processor sharing: E[T | x] = x / (1 - rho), whatever the distribution of service
+
+SERVICES: dict[str, Sampler] = {
+    "exponential": lambda random, n: random.exponential(1.0, n),
+    "two points": lambda random, n: np.where(random.random(n) < 0.1, 5.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("load", [0.3, 0.6])
+def test_time_is_stretched_as_theory_says(load: float, service: str) -> None:
+    stretched: dict[str, list[float]] = {"short": [], "long": []}
+    for seed in range(12):
+        trace = poisson_calls(seed, load, 4000.0, SERVICES[service])
+        calls = sim.simulate(trace, KeepForever(), sim.Platform(**ONE_CORE), warm_up_s=100.0).invocations
+        calls = calls[calls["counted"]].assign(x=trace.service_s[calls.index[calls["counted"]]])
+        for size, some in (("short", calls[calls["x"] <= 1.0]), ("long", calls[calls["x"] > 1.0])):
+            stretched[size].append(float((some["end_s"] - some["start_s"]).sum() / some["x"].sum()))
+    for means in stretched.values():
+        assert_mean(means, 1 / (1 - load), width=0.2)
+
+
+# A real trace, and what is refused
+
+
+@pytest.mark.parametrize("policy", [FixedWindow(600), Knative(), AzureScaling()])
+def test_company_slows_real_calls_down(policy: sim.policies.KeepAlive) -> None:
+    trace = sim.load_trace("traces/default").slice(0, 1800)
+    options = {"start_s": 0.5, "concurrency": 10}
+    alone = sim.simulate(trace, policy, sim.Platform(**options))
+    shared = sim.simulate(trace, policy, sim.Platform(**options, processor="shared"))
+    calls = shared.invocations
+    run_s = calls["end_s"] - calls["start_s"]
+    assert (run_s >= trace.service_s * (1 - 1e-9) - 1e-9).all()
+    assert shared.summary["latency_mean_s"] > alone.summary["latency_mean_s"]
+    assert len(calls) == len(trace)
+
+
+@pytest.mark.parametrize(
+    ("options", "timeout_s", "said"),
+    [
+        ({"start_s": 1.0}, 60.0, "time-outs"),
+        ({"start": sim.load_platform("default").start}, inf, "handlers"),
+    ],
+)
+def test_what_is_not_modelled_is_refused(options: dict[str, object], timeout_s: float, said: str) -> None:
+    functions = pd.DataFrame({"name": ["f"], "timeout_s": [timeout_s]})
+    trace = sim.Trace.from_arrays([0], [0.0], 1.0, functions=functions)
+    with pytest.raises(ConfigError, match=said):
+        sim.simulate(trace, KeepForever(), sim.Platform(**options, processor="shared"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"processor": "both"}, {"cores": 0.0}, {"mb_per_core": -1.0}, {"cores_per_request": 0.0}]
+)
+def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        sim.Platform(start_s=1.0, **wrong)
