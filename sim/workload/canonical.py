@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import TraceError
-from sim.workload.functions import COLUMNS
+from sim.workload.functions import COLUMNS, telling
 
 if TYPE_CHECKING:
     from sim.workload.counts import CountSource
@@ -47,7 +47,7 @@ PERCENTS: Final = (0, 1, 25, 50, 75, 99, 100)
 """The percentiles of a function's duration that a trace of counts keeps: those of the Azure 2019 files."""
 
 _NUMBERS: Final = {"memory_mb": "float64", "package_mb": "float64", "timeout_s": "float64", "concurrency": "int64",
-                   "vpc": "bool"}  # fmt: skip
+                   "vpc": "bool", "cpu_share": "float64"}  # fmt: skip
 
 COLUMN_TYPES: Final[dict[str, dict[str, str]]] = {
     FUNCTIONS: {column: _NUMBERS.get(column, "string") for column in COLUMNS},
@@ -124,7 +124,7 @@ def _replace(fresh: Path, target: Path) -> None:
 
 
 def _write_all(trace: Trace, folder: Path) -> None:
-    _write_parquet(folder, FUNCTIONS, {column: trace.functions[column] for column in COLUMNS})
+    _write_parquet(folder, FUNCTIONS, {column: trace.functions[column] for column in telling(trace.functions)})
     _write_parquet(folder, INVOCATIONS, {
         "function": trace.function, "arrival_s": trace.arrival_s, "duration_s": trace.duration_s
     })  # fmt: skip
@@ -162,7 +162,7 @@ def _write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
     Of the encodings tried on 400,000 calls (1 ms grid) and on 3 million from counts, dictionaries are smallest for
     functions and durations, and a strong zstd over plain values for arrivals, which hardly ever repeat.
     """
-    kinds = schema(file)
+    kinds = pa.schema([field for field in schema(file) if field.name in columns])
     arrays = [pa.array(np.asarray(columns[field.name]), field.type) for field in kinds]
     pq.write_table(
         pa.Table.from_arrays(arrays, schema=kinds),

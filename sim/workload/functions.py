@@ -19,17 +19,20 @@ DEFAULTS: Final[dict[str, Any]] = {
     "timeout_s": np.inf,
     "concurrency": 1,
     "vpc": False,
+    "cpu_share": 1.0,
 }
 """What a function is where a trace does not say; `app` defaults to the function's own name, so each is its own app.
 
-No public trace says what a package weighs or which runtime it has: these are assumptions, and a study of start times
-should set them.
+No public trace says what a package weighs, which runtime it has, or how many cores a call asks for while it runs
+(`cpu_share`): these are assumptions, and a study of start times, or of shared processors, should set them.
 """
 
 COLUMNS: Final = (
     "name", "app", "owner", "trigger", "runtime", "memory_mb", "package_mb", "package_kind", "timeout_s", "concurrency",
-    "vpc",
+    "vpc", "cpu_share",
 )  # fmt: skip
+LATER: Final = ("cpu_share",)
+"""Columns that earlier versions did not know: a table that says nothing by them is stored and hashed without them."""
 IDENTITY: Final = ("name", "app", "owner")
 """The columns that say which function it is; its random numbers are keyed by them."""
 PACKAGE_KINDS: Final = ("zip", "image")
@@ -37,7 +40,7 @@ FROM_ZERO: Final = " (the first row is 0)"
 """Said in messages about rows of a table in memory: those of files count from 1."""
 
 _TEXT = ("name", "app", "owner", "trigger", "runtime", "package_kind")
-_POSITIVE = ("memory_mb", "timeout_s")
+_POSITIVE = ("memory_mb", "timeout_s", "cpu_share")
 
 
 def function_table(given: pd.DataFrame) -> pd.DataFrame:
@@ -47,8 +50,8 @@ def function_table(given: pd.DataFrame) -> pd.DataFrame:
         given: a row a function; `name` is required, every other column of `COLUMNS` has a default.
 
     Returns:
-        A new frame with exactly `COLUMNS`, text as ``str``, ``*_mb`` and ``*_s`` as float64, `concurrency` int64, `vpc`
-        bool, indexed from 0.
+        A new frame with exactly `COLUMNS`, text as ``str``, ``*_mb``, ``*_s`` and `cpu_share` as float64, `concurrency`
+        int64, `vpc` bool, indexed from 0.
 
     Raises:
         TraceError: no frame, an unknown or missing column, a value of the wrong kind or out of range, two functions
@@ -95,6 +98,11 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+def telling(functions: pd.DataFrame) -> list[str]:
+    """The columns of a complete table that are to be stored: all, but for `LATER` ones that are at their defaults."""
+    return [c for c in COLUMNS if c not in LATER or bool((functions[c] != DEFAULTS[c]).any())]
+
+
 def _check(table: pd.DataFrame) -> None:
     def refuse(bad: pd.Series, column: str, why: str) -> None:
         if bad.any():
@@ -104,7 +112,8 @@ def _check(table: pd.DataFrame) -> None:
 
     for column in _POSITIVE:
         refuse(~(table[column] > 0), column, "must be a number > 0")
-    refuse(np.isinf(table["memory_mb"]), "memory_mb", "must be finite")
+    for column in ("memory_mb", "cpu_share"):
+        refuse(np.isinf(table[column]), column, "must be finite")
     refuse(~(table["package_mb"] >= 0) | np.isinf(table["package_mb"]), "package_mb", "must be a finite number >= 0")
     refuse(table["concurrency"] < 1, "concurrency", "must be 1 or more")
     refuse(~table["package_kind"].isin(PACKAGE_KINDS), "package_kind", f"must be one of {PACKAGE_KINDS}")

@@ -50,16 +50,18 @@ def test_names_and_units(file):
     write(
         file, fn=["f", "g"], start=[1500, 250], took=[2, 4], App=["a", "a"], who=["o", "p"], kind=["queue", "timer"],
         lang=["go1.x", "java21"], zip=[3.5, 0], how=["zip", "IMAGE"], limit=[30, 900], par=[1, 8], vpc=["True", "0"],
+        cores=[0.25, 2],
     )  # fmt: skip
     columns = {
         "function": "fn", "arrival_s": "start", "duration_s": "took", "app": "App", "owner": "who", "trigger": "kind",
         "runtime": "lang", "package_mb": "zip", "package_kind": "how", "timeout_s": "limit", "concurrency": "par",
-        "vpc": "vpc",
+        "vpc": "vpc", "cpu_share": "cores",
     }  # fmt: skip
     trace = load_trace(file, "csv", columns=columns, time_unit="ms", duration_unit="s")
     assert summary(trace) == [("g", 0.25, 4.0), ("f", 1.5, 2.0)]
-    assert trace.functions.loc[1].tolist() == ["g", "a", "p", "timer", "java21", 128.0, 0.0, "image", 900.0, 8, False]
-    assert trace.functions.loc[0].tolist() == ["f", "a", "o", "queue", "go1.x", 128.0, 3.5, "zip", 30.0, 1, True]
+    g, f = trace.functions.loc[1].tolist(), trace.functions.loc[0].tolist()
+    assert g == ["g", "a", "p", "timer", "java21", 128.0, 0.0, "image", 900.0, 8, False, 2.0]
+    assert f == ["f", "a", "o", "queue", "go1.x", 128.0, 3.5, "zip", 30.0, 1, True, 0.25]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,17 @@ def test_round_trip(tmp_path_factory, rows, horizon):
     assert again.counts is None
 
 
+def test_a_column_that_came_later_is_stored_and_hashed_where_it_says_something(tmp_path):
+    plain = small()
+    shared = replace(plain, functions=plain.functions.assign(cpu_share=[1.0, 0.5]))
+    for trace in (plain, shared):
+        back = load_trace(trace.save(tmp_path / "t"))
+        assert back.functions.equals(trace.functions)
+        assert back.content_hash() == trace.content_hash()
+        assert ("cpu_share" in pq.read_schema(tmp_path / "t" / "functions.parquet").names) == (trace is shared)
+    assert plain.content_hash() != shared.content_hash()
+
+
 def test_counts_survive_and_draw_the_same(tmp_path):
     trace = counted()
     again = load_trace(trace.save(tmp_path / "t"))

@@ -86,6 +86,8 @@ def test_bad_columns_are_named(columns, parts):
         ("concurrency", [1, 0], ["row 1", "not 0 (the first row is 0)"]),
         ("package_kind", ["zip", "tar"], ["row 1", "image"]),
         ("vpc", [True, "no"], ["neither"]),
+        ("cpu_share", [1.0, 0.0], ["row 1", "> 0, not 0.0 (the first row is 0)"]),
+        ("cpu_share", [np.inf, 1.0], ["row 0", "finite"]),
         ("timeout_s", [np.nan, 1.0], ["row 0", "missing (the first row is 0)"]),
         ("colour", [1, 2], ["unknown columns", "colour"]),
         ("name", ["a", "a"], ["row 1", "unique"]),

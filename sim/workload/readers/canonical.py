@@ -16,7 +16,7 @@ from sim.core.errors import TraceError
 from sim.workload.canonical import AVERAGES, COUNTS, DURATIONS, FORMAT, FUNCTIONS, INVOCATIONS, TRACE, VERSION, schema
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.durations import DurationStatistics
-from sim.workload.functions import FROM_ZERO, function_table
+from sim.workload.functions import FROM_ZERO, LATER, function_table
 from sim.workload.readers.faults import Faults
 from sim.workload.trace import Trace
 
@@ -76,7 +76,7 @@ def _head(file: Path) -> dict[str, Any]:
 
 def _columns(file: Path) -> Columns:
     """The columns of one file, checked against its schema, without nulls or numbers that are not finite."""
-    expected = schema(file.name)
+    whole = schema(file.name)
     try:
         table = pq.read_table(file, use_threads=False, page_checksum_verification=True)
         table.validate(full=True)  # text that is UTF-8, above all
@@ -85,8 +85,9 @@ def _columns(file: Path) -> Columns:
         raise TraceError("the file is missing", file=file) from None
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise TraceError(f"not a Parquet file that can be read: {error}", file=file) from None
+    expected = pa.schema([field for field in whole if field.name in names or field.name not in LATER])
     if names != expected.names:
-        raise TraceError(f"has the columns {names}, not {expected.names}", file=file)
+        raise TraceError(f"has the columns {names}, not {whole.names}", file=file)
     columns: Columns = {}
     for field in expected:
         column = table[field.name]

@@ -21,6 +21,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "package_mb": NOT_NEGATIVE,
     "timeout_s": POSITIVE,
     "concurrency": COUNT,
+    "cpu_share": POSITIVE,
 }
 
 
