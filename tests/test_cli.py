@@ -358,7 +358,7 @@ def assert_refused(words: Sequence[str], message: str) -> None:
     [
         (["policy=[fixed_9m]"], "there is no policy called 'fixed_9m'; there is "),
         (["platform=nope"], "there is no platform called 'nope'; there is "),
-        (["platfrom=default"], "platfrom: there is no such key; there is workload, platform, policies, pricing, "),
+        (["platfrom=default"], "platfrom: there is no such key; there is workload, policies, pricing, provider, "),
         (["workload.format=csv"], "there is path, transforms; a reader's own option is added with +workload.format="),
         (["a.b.c=1", "seed=3"], "a.b.c: there is no such key\n"),
         (["policies.fixed_10m.windo_s=1"], "policies.fixed_10m.windo_s: there is no such key; there is window_s\n"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf
 from types import MappingProxyType
@@ -109,7 +109,7 @@ class LivePlatform:
         on_progress: Progress,
     ) -> None:
         self._platform, self._trace = platform, trace
-        self._seed, self._replication = seed, replication
+        self._seed, self._replication, self._rows = seed, replication, rows
         self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
@@ -256,7 +256,7 @@ class LivePlatform:
         """What makes pools of a kind, or of that with handlers that load late, or with processors that are shared."""
         if self._starter.loads_late:
             return partial(loading, loading=self._loading())
-        return sharing(plain, self._platform) if self._platform.processor == "shared" else plain
+        return sharing(plain) if self._platform.processor == "shared" else plain
 
     def _loading(self) -> Loading:
         return Loading(self._ledger, self._registry.functions["timeout_s"].tolist())
@@ -264,7 +264,6 @@ class LivePlatform:
     def _pools(self, make: Callable[..., P], rules: Rules) -> dict[int, P]:
         """A pool a unit, in order of their first functions."""
         timer, concurrency = ExpiryTimer(self.calendar), self._registry.functions["concurrency"].tolist()
-        memory_mb = self._registry.functions["memory_mb"].tolist()
         pools: dict[int, P] = {}
         for function, unit in enumerate(self._registry.units(self._platform.isolation)):
             if unit not in pools:
@@ -272,10 +271,21 @@ class LivePlatform:
                     self.calendar, self._ledger, timer, self._starter, rules, function=function,
                     concurrency=concurrency[function],
                 )  # fmt: skip
-        for pool in pools.values():
+        if self._platform.processor == "shared":
+            self._share(pools.values())
+        return pools
+
+    def _share(self, pools: Iterable[SlottedPool]) -> None:
+        """Tell pools what their processors are, and what requests ask of them."""
+        table = self._registry.functions
+        asked, memory_mb = table["cpu_share"].tolist(), table["memory_mb"].tolist()
+        function_of = array(
+            "i", np.concatenate([self._trace.function[: self._rows], self._pings[0]]).astype(np.int32).tobytes()
+        )
+        for pool in pools:
             if isinstance(pool, SharedPool):
                 pool.cores = cores_of(self._platform, memory_mb[pool.function])
-        return pools
+                pool.asked, pool.function_of = asked, function_of
 
     def _news(self, choice: Choice) -> News:
         platform, functions = self._platform, len(self._trace.functions)

@@ -49,7 +49,8 @@ class Platform:
             share its processor (shared): service times are those of a request alone then.
         cores: of an instance, where they are shared; without it, by its memory.
         mb_per_core: memory with which a core comes; AWS Lambda gives one with 1,769 MB.
-        cores_per_request: cores that a request asks for while it runs, at most those there are.
+        cores_per_request: cores that a request asks for while it runs, at most those there are; without it, what the
+            table of functions says (cpu_share).
         image_base_mb: what an image carries besides its package: the base that zip packages share and never fetch.
         prewarm_lead_s: how long before it is due a prewarmed instance is started.
         start_failure_probability: with which an attempt to start an instance fails, at its end.
@@ -75,7 +76,7 @@ class Platform:
     processor: ProcessorRule = "dedicated"
     cores: float | None = None
     mb_per_core: float = 1769.0
-    cores_per_request: float = 1.0
+    cores_per_request: float | None = None
     image_base_mb: float = 0.0
     prewarm_lead_s: float = 0.0
     start_failure_probability: float = 0.0
@@ -117,10 +118,9 @@ class Platform:
         checks.whole("queue_limit", self.queue_limit, low=0, or_infinity=True)
         for name in ("start_attempts", "routers"):
             checks.whole(name, getattr(self, name), low=1)
-        for name in ("mb_per_core", "cores_per_request"):
-            checks.number(name, getattr(self, name), above=0)
-        if self.cores is not None:
-            checks.number("cores", self.cores, above=0)
+        for name in ("mb_per_core", "cores", "cores_per_request"):
+            if getattr(self, name) is not None:
+                checks.number(name, getattr(self, name), above=0)
         if self.concurrency is not None:
             checks.whole("concurrency", self.concurrency, low=1)
 
@@ -142,6 +142,8 @@ class Platform:
         if self.image_base_mb:
             carried_mb = self.image_base_mb * (table["package_kind"] == "image")
             table = table.assign(package_mb=table["package_mb"] + carried_mb)
+        if self.cores_per_request is not None:
+            table = table.assign(cpu_share=self.cores_per_request)
         return table if self.concurrency is None else table.assign(concurrency=self.concurrency)
 
     @property

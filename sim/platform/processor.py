@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.core.errors import ConfigError
 from sim.core.time import COMPLETION
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from sim.platform.slots import Slot, SlottedInstance
 
 
+ROUNDING: Final = 1e-12
+"""Of sums of cores: three times a third is one."""
+
+
 class Processor:
     """Gives each of its requests the same share of what it asks for: all of it, while all together ask for no more.
 
@@ -27,40 +32,41 @@ class Processor:
 
     Args:
         cores: that it has.
-        each: cores that a request asks for while it runs.
     """
 
-    __slots__ = ("_cores", "_each", "_lag_s", "_planned", "_queue", "_since_s", "_speed")
+    __slots__ = ("_asked", "_cores", "_lag_s", "_planned", "_queue", "_since_s", "_speed")
 
-    def __init__(self, cores: float, each: float) -> None:
-        self._cores, self._each = cores, min(each, cores)
-        self._queue: list[tuple[float, int, Slot]] = []  # by the virtual time and row at which they end
+    def __init__(self, cores: float) -> None:
+        self._cores, self._asked = cores, 0.0
+        self._queue: list[tuple[float, int, Slot, float]] = []  # by the virtual time and row at which they end
         self._lag_s = self._since_s = 0.0  # of the virtual clock behind the wall's
         self._speed = 1.0
         self._planned: Completion | None = None
 
-    def begin(self, slot: Slot, row: int, now_s: float, end_s: float) -> None:
-        """A request runs from now on, alone until `end_s`."""
+    def begin(self, slot: Slot, row: int, now_s: float, end_s: float, cores: float) -> None:
+        """A request runs from now on, alone until `end_s`; it asks for so many cores, or for all if there are fewer."""
         self._advance(now_s)
         if not self._queue:
-            self._lag_s = 0.0
-        heappush(self._queue, (end_s - self._lag_s, row, slot))
+            self._lag_s = self._asked = 0.0
+        asked = min(cores, self._cores)
+        self._asked += asked
+        heappush(self._queue, (end_s - self._lag_s, row, slot, asked))
 
     def end(self, now_s: float) -> Slot:
         """The request that was planned to end first does."""
         self._advance(now_s)
-        virtual_s, _, slot = heappop(self._queue)
+        virtual_s, _, slot, asked = heappop(self._queue)
+        self._asked -= asked
         if self._speed < 1:
             self._lag_s = now_s - virtual_s  # without what was rounded on the way
         return slot
 
     def plan(self, calendar: Calendar, now_s: float, complete: Any) -> None:
         """The number of requests has changed: so has the next end."""
-        running = len(self._queue)
-        self._speed = min(1.0, self._cores / (running * self._each)) if running else 1.0
+        self._speed = self._cores / self._asked if self._asked > self._cores * (1 + ROUNDING) else 1.0
         self._planned = None
-        if running:
-            virtual_s, row, _ = self._queue[0]
+        if self._queue:
+            virtual_s, row, *_ = self._queue[0]
             left_s = virtual_s - (now_s - self._lag_s)
             at_s = virtual_s + self._lag_s if self._speed == 1 else now_s + left_s / self._speed
             self._planned = completion = Completion(calendar, self)
@@ -86,10 +92,17 @@ class Completion(Recurring):
 
 
 class SharedPool(SlottedPool):
-    """As `SlottedPool`, but requests of an instance share its processor; service times are those of a request alone."""
+    """As `SlottedPool`, but requests of an instance share its processor; service times are those of a request alone.
+
+    Attributes:
+        cores: of an instance.
+        asked: cores that a request of each function asks for.
+        function_of: the function of each row.
+    """
 
     cores: float
-    each: float
+    asked: Sequence[float]
+    function_of: Sequence[int]
 
     def __init__(self, *components: Any, **options: Any) -> None:
         """Those of `SlottedPool`."""
@@ -106,8 +119,8 @@ class SharedPool(SlottedPool):
         slot.row = row
         processor = self._processors.get(instance)
         if processor is None:
-            processor = self._processors[instance] = Processor(self.cores, self.each)
-        processor.begin(slot, row, now_s, end_s)
+            processor = self._processors[instance] = Processor(self.cores)
+        processor.begin(slot, row, now_s, end_s, self.asked[self.function_of[row]])
         processor.plan(self._calendar, now_s, self._end)
 
     def _end(self, completion: Completion) -> None:
@@ -125,10 +138,9 @@ class SharedPool(SlottedPool):
         super()._gone(instance, now_s)
 
 
-def sharing(pool: Any, platform: Platform) -> Any:
+def sharing(pool: Any) -> Any:
     """That class of pools where requests share processors."""
-    bases = (SharedPool,) if pool is SlottedPool else (pool, SharedPool)
-    return type(f"Shared{pool.__name__}", bases, {"each": platform.cores_per_request})
+    return type(f"Shared{pool.__name__}", (SharedPool,) if pool is SlottedPool else (pool, SharedPool), {})
 
 
 def require_sharable(platform: Platform, deployed: pd.DataFrame) -> None:

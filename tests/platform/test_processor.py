@@ -65,6 +65,21 @@ def test_golden_cores_come_with_memory() -> None:
     assert sim.simulate(trace, KeepForever(), platform).invocations["end_s"].tolist() == [2.0] * 4
 
 
+def test_golden_functions_of_an_app_ask_for_different_shares() -> None:
+    functions = pd.DataFrame({"name": ["a", "b"], "app": "x", "cpu_share": [1.0, 0.5]})
+    trace = sim.Trace.from_arrays([0, 1], [0.0, 0.0], 1.0, functions=functions)
+    platform = sim.Platform(**ONE_CORE, isolation="app")
+    # 1.5 cores are asked for, so both run at two thirds
+    assert sim.simulate(trace, KeepForever(), platform).invocations["end_s"].tolist() == pytest.approx([1.5, 1.5])
+
+
+def test_pings_share_the_processor_too() -> None:
+    policy = sim.policies.PingWarmer(period_s=10.0, window_s=60.0, ping_s=1.0)
+    trace = sim.Trace.from_arrays([0, 0, 0], [2.0, 10.0, 30.0], 1.0, horizon_s=40.0).slice(0, 25)
+    calls = sim.simulate(trace, policy, sim.Platform(**ONE_CORE), horizon_s=20.0).invocations
+    assert calls["end_s"].tolist() == [3.0, 12.0]  # the second runs beside a ping
+
+
 # A twin
 
 
