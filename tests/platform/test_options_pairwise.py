@@ -132,7 +132,8 @@ def test_the_design_covers_every_pair_in_few_cases() -> None:
         met = [(case[a], case[b]) for case in DESIGN]
         assert all(pair in met for pair in product(OPTIONS[a], OPTIONS[b])), (a, b)
     assert len(DESIGN) < 100
-    named = {f.name for f in fields(Platform)} - {"start_s", "start_attempts"}
+    processor = {"processor", "cores", "mb_per_core", "cores_per_request"}  # see the test that shares it
+    named = {f.name for f in fields(Platform)} - {"start_s", "start_attempts"} - processor
     assert named <= set(OPTIONS), "an option of the platform that is not tried with the others"
 
 
@@ -459,3 +460,14 @@ def test_a_call_that_would_wait_for_ever_is_an_error_that_says_so(binding: str) 
     platform = Platform(start_s=0.0, max_instances=1, queue_limit=inf, binding=binding)
     with pytest.raises(ConfigError, match="max_instances"):
         reference.run(calls, KeepForever(), platform, horizon_s=10.0)
+
+
+SHARABLE = [case for case in DESIGN if case["timeout_s"] == inf and case["start"] not in (LOADING, READY_TO_LOAD)]
+
+
+@pytest.mark.parametrize("number", range(0, len(SHARABLE), 2))
+def test_sharing_a_processor_that_is_large_enough_changes_nothing(number: int) -> None:
+    case = SHARABLE[number]
+    alone, shared = Ran.of(case, number), Ran.of(case | {"processor": "shared", "cores": 100.0}, number)
+    pd.testing.assert_frame_equal(alone.calls(), shared.calls())
+    pd.testing.assert_frame_equal(alone.columns.instances.frame(), shared.columns.instances.frame())
