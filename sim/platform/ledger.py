@@ -83,7 +83,7 @@ class Ledger:
         self.idle_since_s[row] = idle_since_s
 
     def loads(self, row: int, execution_s: float, *, cut: bool) -> None:
-        """A call starts that will run for so long because a handler loads; `cut`: that is its function's time-out."""
+        """A call runs so long: a handler loads, or others slow it down; `cut`: that is its function's time-out."""
         self._loading.append(row)
         self._loading_s.append(execution_s)
         if cut:

@@ -43,8 +43,9 @@ class Requests:
         prewarmed: int64[p], the rows of the calls that were the first of a prewarmed instance, and warm.
         on_provisioned: int64[q], the rows of the calls that ran on an instance held for them.
         hops: int32[n], how often its router sent the call where no slot was free; None where there is one router.
-        loading: int64[l], the rows of the calls during which the handler of their instance loaded; none twice.
-        loading_s: float64[l], seconds from start to end of these, longer than their service time by the load.
+        loading: int64[l], the rows of the calls during which the handler of their instance loaded, or which others in
+            their instance slowed down; none twice.
+        loading_s: float64[l], seconds from start to end of these, longer than their service time.
     """
 
     function: npt.NDArray[np.int32]

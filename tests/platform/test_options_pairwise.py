@@ -465,7 +465,7 @@ def test_a_call_that_would_wait_for_ever_is_an_error_that_says_so(binding: str) 
 SHARABLE = [case for case in DESIGN if case["timeout_s"] == inf and case["start"] not in (LOADING, READY_TO_LOAD)]
 
 
-@pytest.mark.parametrize("number", range(0, len(SHARABLE), 2))
+@pytest.mark.parametrize("number", range(len(SHARABLE)))
 def test_sharing_a_processor_that_is_large_enough_changes_nothing(number: int) -> None:
     case = SHARABLE[number]
     alone, shared = Ran.of(case, number), Ran.of(case | {"processor": "shared", "cores": 100.0}, number)

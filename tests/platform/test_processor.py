@@ -80,6 +80,28 @@ def test_pings_share_the_processor_too() -> None:
     assert calls["end_s"].tolist() == [3.0, 12.0]  # the second runs beside a ping
 
 
+def test_golden_slowed_requests_are_billed_for_as_long_as_they_run() -> None:
+    def usd(arrival_s: list[float], service_s: list[float], **options: object) -> float:
+        trace = sim.Trace.from_arrays([0] * len(arrival_s), arrival_s, service_s)
+        platform = sim.Platform(start_s=0.0, concurrency=2, **options)
+        return float(sim.simulate(trace, KeepForever(), platform).summary["user_cost_per_million_usd"])
+
+    slowed = usd([0.0, 0.5], [1.0, 1.0], processor="shared", cores=1.0)  # 1.5 s each
+    assert slowed == pytest.approx(usd([0.0, 0.5], [1.5, 1.5]), rel=1e-12)
+    assert usd([0.0, 0.5], [1.0, 1.0], processor="shared", cores=2.0) == usd([0.0, 0.5], [1.0, 1.0])
+
+
+def test_golden_instances_stay_while_their_unit_runs() -> None:
+    policy = sim.policies.FunctionIdleWindow(window_s=5.0, surplus_window_s=100.0)
+    trace = sim.Trace.from_arrays([0] * 4, [0.0, 0.0, 0.0, 12.0], [1.0, 1.0, 20.0, 1.0])
+    dedicated = sim.Platform(start_s=0.0)
+    alone = sim.simulate(trace, policy, dedicated)
+    shared = sim.simulate(trace, policy, sim.Platform(start_s=0.0, processor="shared", cores=64.0))
+    assert alone.invocations["start_kind"].tolist() == ["cold", "cold", "cold", "warm"]
+    pd.testing.assert_frame_equal(alone.invocations, shared.invocations)
+    pd.testing.assert_frame_equal(alone.instances, shared.instances)
+
+
 # A twin
 
 
