@@ -184,7 +184,7 @@ class Admission:
 
     concurrency: float = inf
     scope: Scope = "platform"
-    reserved: Mapping[str, int] = field(default_factory=dict)
+    reserved: Mapping[str, int] = field(default_factory=dict, hash=False)
     unreserved: int = 0
     calls: Rate | None = None
     starts: Rate | None = None

@@ -48,7 +48,7 @@ class LambdaScaling(KeepAlive):
     window_s: float = 600.0
     account_concurrency: int = 1000
     unreserved: int = 100
-    reserved: Mapping[str, int] = field(default_factory=dict)
+    reserved: Mapping[str, int] = field(default_factory=dict, hash=False)
     starts_per_10_s: int = 1000
     requests_per_concurrency_s: float = 10.0
     asynchronous_triggers: tuple[str, ...] = ()
