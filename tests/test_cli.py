@@ -238,6 +238,22 @@ def test_help_names_the_commands(words: list[str]) -> None:
     assert all(command in done.out for command in cli.COMMANDS)
 
 
+def test_every_command_is_found_by_a_process_that_knows_no_other() -> None:
+    program = """
+import os, sys
+from pkgutil import resolve_name
+from sim import cli, cli_traces
+places = [*cli.COMMANDS.values(), *cli_traces.COMMANDS.values()]
+for place in {place.partition(":")[0]: place for place in places}.values():
+    if os.fork() == 0:
+        assert callable(resolve_name(place))
+        sys.exit()
+    assert os.wait()[1] == 0, place
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_the_version_is_the_packages() -> None:
     assert keepwarm("--version").out == f"keepwarm {metadata.version('keepwarm')}\n"
 

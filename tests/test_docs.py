@@ -2,9 +2,10 @@
 
 Blocks fenced as ``python`` are run in a copy of the project; those of one page share their names, as in one script.
 Blocks fenced as ``bash``, ``sh`` or ``console`` are run by bash; where lines of a console block begin with ``$``, only
-these are commands. Lines that install or make the project are left out, and runs draw no page unless the block looks at
-it. A block that cannot be run has, on the line
-above it, a comment that says why: ``<!-- not run: reason -->``.
+these are commands; their `keepwarm` is forked from a process that has imported it. Lines that install or make
+the project are left out, runs draw no page unless the block looks at it, and the copy has less to do: a part of the
+default trace, fewer replications and made-up calls of the study. A block that cannot be run has, on the line above it,
+a comment that says why: ``<!-- not run: reason -->``.
 """
 
 import os
@@ -12,10 +13,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from forked import forked_keepwarm
 
 from sim import load_trace
 
@@ -102,13 +105,27 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         whole, function=whole.function[rows], arrival_s=whole.arrival_s[rows], duration_s=whole.duration_s[rows]
     )
     part.save(copy / "traces" / "default")
+    study = copy / "configs" / "experiment" / "aws_lambda_2020.yaml"
+    text = study.read_text()
+    for key, number, fewer in (("replications", 100, 3), ("between_calls", 20000, 500)):
+        assert f"{key}: {number} " in text
+        text = text.replace(f"{key}: {number} ", f"{key}: {fewer} ")
+    study.write_text(text)
     return copy
 
 
-def run(project: Path, command: list[str], timeout_s: float) -> None:
-    """Run in the copy, with this environment's programs; show what was said if it fails."""
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    env = os.environ | {"PATH": programs, "PYTHONPATH": str(project), "PYTHONWARNINGS": "default"}
+@pytest.fixture(scope="module")
+def programs(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a `keepwarm` that starts at once. What `python` does is done by one of its own."""
+    folder = tmp_path_factory.mktemp("bin")
+    with forked_keepwarm(project, folder):
+        yield folder
+
+
+def run(project: Path, command: list[str], timeout_s: float, *programs: Path) -> None:
+    """Run in the copy, with these programs and this environment's; show what was said if it fails."""
+    path = os.pathsep.join([*map(str, programs), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    env = os.environ | {"PATH": path, "PYTHONPATH": str(project), "PYTHONWARNINGS": "default"}
     env["LOKY_MAX_CPU_COUNT"] = "1"  # a process a command: the other cores have other tests to run
     done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -116,8 +133,8 @@ def run(project: Path, command: list[str], timeout_s: float) -> None:
     assert "Warning" not in done.stderr, done.stderr[-3000:]
 
 
-def run_commands(project: Path, block: Block) -> None:
-    run(project, ["bash", "-euo", "pipefail", "-c", block.commands], TIMEOUT_S)
+def run_commands(project: Path, block: Block, *programs: Path) -> None:
+    run(project, ["bash", "-euo", "pipefail", "-c", block.commands], TIMEOUT_S, *programs)
 
 
 def run_script(project: Path, blocks: list[Block]) -> None:
@@ -143,9 +160,9 @@ def provide_shared(project: Path, blocks: list[Block], request: pytest.FixtureRe
 
 
 @pytest.mark.parametrize("block", [marked(block, [block]) for block in COMMANDS])
-def test_commands(project: Path, block: Block, request: pytest.FixtureRequest) -> None:
+def test_commands(project: Path, programs: Path, block: Block, request: pytest.FixtureRequest) -> None:
     provide_shared(project, [block], request)
-    run_commands(project, block)
+    run_commands(project, block, programs)
 
 
 @pytest.mark.parametrize("blocks", [marked(blocks, blocks) for blocks in SCRIPTS])
@@ -222,13 +239,13 @@ def test_blocks_are_found(tmp_path: Path) -> None:
     assert blocks[1].commands == "sleep 86400"
 
 
-def test_a_block_that_fails_fails(project: Path, tmp_path: Path) -> None:
+def test_a_block_that_fails_fails(project: Path, programs: Path, tmp_path: Path) -> None:
     def block(language: str, text: str) -> Block:
         return Block(tmp_path / "page.md", 1, language, text, None)
 
     for commands in ("false\ntrue", "keepwarm rum", "false | true"):
         with pytest.raises(AssertionError):
-            run_commands(project, block("bash", commands))
+            run_commands(project, block("bash", commands), programs)
     with pytest.raises(AssertionError, match="line 2"):
         run_script(project, [block("python", "x = 1 / 0\n")])
     run_script(project, [block("python", "x = 1\n"), block("python", "\nassert x == 1\n")])
