@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -21,15 +20,17 @@ from sim.experiment.index import CELLS, INDEX, Index, write_index
 from sim.experiment.manifest import manifest
 from sim.experiment.run_folder import CLAIM, CONFIG, write_manifest, write_table
 from sim.experiment.runner import CellsFailedError, Runner
-from sim.report.figures import save_figure
+from sim.report.drawing import save_figure, write_report
 from sim.report.progress import progress
-from sim.report.report import write_report
 from sim.report.table import comparison_table, comparison_text
 from sim.report.text_table import plain_text, text_table
 from sim.results.outcome import Outcome
 from sim.results.store import parquet_bytes, write_whole
 from sim.run_config import Run
 from sim.studies.role import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FAILURES: Final = "failures.txt"
 DECISIONS: Final = "decisions.parquet"

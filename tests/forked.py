@@ -91,7 +91,8 @@ if __name__ == "__main__":
     del sys.path[0]  # this folder, which no command sees
     for place in (*cli.COMMANDS.values(), *cli_traces.COMMANDS.values()):
         resolve_name(place)
-    import scipy.stats  # noqa: F401 - by intervals, when they are asked for
+    for late in ("scipy.stats", "sim.report.report", "sim.report.trace_figures"):  # of what they import when it is used
+        resolve_name(late)
 
     serve(sys.argv[1])
     sys.exit(cli.main())

@@ -11,7 +11,7 @@ from sim import config, run_config
 from sim.cli_traces.words import say, trusting, written
 from sim.core.build import check_type
 from sim.core.errors import ConfigError
-from sim.report.trace_figures import trace_figures
+from sim.report.drawing import trace_figures
 from sim.report.trace_table import facts_of, report_of, span, trace_tables, trace_text
 from sim.workload.load import load_trace
 from sim.workload.statistics import trace_statistics
