@@ -548,7 +548,8 @@ def test_an_interrupted_run_leaves_no_half_of_anything(
 def test_a_signal_in_the_middle_of_a_run(here: Path, sent: signal.Signals, status: int, executor_jobs: int) -> None:
     # A shell may have told its background jobs to ignore the signal: the handler is set anew.
     program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from sim.cli import main; "
-    words = ["run", "platform=constant_start", f"executor.jobs={executor_jobs}", "hydra.run.dir=run"]
+    words = ["run", "platform=constant_start", f"executor.jobs={executor_jobs}", "hydra.run.dir=run", "report=false",
+             "horizon_s=21600"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-c", f"{program}sys.exit(main({words}))"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, start_new_session=True,
