@@ -9,8 +9,8 @@ import pandas as pd
 
 from sim.core.errors import ConfigError, PolicyError
 from sim.platform.platform import Platform
+from sim.policies import rates
 from sim.policies.keepalive.demands import Admission, Pings, Retries
-from sim.policies.scaling import rates
 
 if TYPE_CHECKING:
     from sim.platform.slotted_pool import SlottedPool

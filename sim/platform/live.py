@@ -35,14 +35,15 @@ from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
-from sim.platform.processor import SharedPool, cores_of, require_sharable, sharing
 from sim.platform.provisioner import FloorProvisioner, Provisioner
 from sim.platform.registry import Registry
 from sim.platform.route_cache import LearntRoutes, RouteCache
 from sim.platform.router import PoolRouter, PoolRoutes, Router, Routes
 from sim.platform.routers import ManyRouters
+from sim.platform.rules import Rules
 from sim.platform.scaled_pool import ScaledLoadingPool, ScaledPool, Waits
-from sim.platform.slotted_pool import Rules, SlottedPool
+from sim.platform.shared_pool import SharedPool, cores_of, require_sharable, sharing
+from sim.platform.slotted_pool import SlottedPool
 from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
 from sim.platform.stem_cells import CellPools

@@ -49,8 +49,8 @@ class Platform:
             share its processor (shared): service times are those of a request alone then.
         cores: of an instance, where they are shared; without it, by its memory.
         mb_per_core: memory with which a core comes; AWS Lambda gives one with 1,769 MB.
-        cores_per_request: cores that a request asks for while it runs, at most those there are; without it, what the
-            table of functions says (cpu_share).
+        cores_per_request: cores that a request asks for while it runs; without it, what the table of functions says
+            (cpu_share).
         image_base_mb: what an image carries besides its package: the base that zip packages share and never fetch.
         prewarm_lead_s: how long before it is due a prewarmed instance is started.
         start_failure_probability: with which an attempt to start an instance fails, at its end.

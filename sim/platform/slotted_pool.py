@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heappush
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.core.errors import ConfigError
 from sim.core.time import COMPLETION, EXPIRY, READY
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.expiry import ExpiryTimer
-from sim.platform.free_slots import FreeSlots
 from sim.platform.instance import BUSY
 from sim.platform.keeper import ConstantKeeper, Keeper
 from sim.platform.ledger import Ledger
@@ -22,31 +20,8 @@ from sim.platform.waiting import WaitingCall
 from sim.results.columns import COLD, FAILED, OK, QUEUED, REJECTED, TIMED_OUT, WARM
 
 if TYPE_CHECKING:
-    from sim.platform.binding import Binding
-    from sim.platform.capacity import Capacity
-    from sim.platform.choice import Choice
-    from sim.platform.lifetime import Lifetimes
+    from sim.platform.rules import Rules
     from sim.platform.starter import Start, Starter
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What all pools of a platform share.
-
-    Attributes:
-        free_slots: makes the free slots of the unit whose first function is given.
-        max_wait_s: how long a call waits before it gives up.
-        lifetimes: how long instances may live.
-        functions: how many there are.
-    """
-
-    choice: Choice
-    free_slots: Callable[[int], FreeSlots]
-    binding: Binding
-    capacity: Capacity
-    max_wait_s: float
-    lifetimes: Lifetimes
-    functions: int
 
 
 class SlottedPool:
@@ -61,6 +36,9 @@ class SlottedPool:
         unmet: calls that wait for room to start an instance.
         starting_slots: slots of instances that start.
     """
+
+    _put: Callable[[list[Any], Any], None] = staticmethod(heappush)
+    """Puts the end of a call that is alone on the calendar: where instances share a processor, it is not known yet."""
 
     def __init__(
         self,
@@ -339,7 +317,7 @@ class SlottedPool:
         slot.end_s = end_s
         if end_s > self._latest_end_s:
             self._latest_end_s = end_s
-        heappush(self._calendar.queue, (end_s, COMPLETION, row, slot))
+        self._put(self._calendar.queue, (end_s, COMPLETION, row, slot))
 
     # An instance idles, and ends.
 

@@ -12,7 +12,7 @@ from sim.platform.meter import Meter
 from sim.platform.provisioner import Provisioner
 from sim.platform.slotted_pool import SlottedPool
 from sim.policies.keepalive.demands import TrackedFloor
-from sim.policies.scaling.role import Load, Unit, checked_next_tick_s, checked_wanted
+from sim.policies.scaling.role import Load, Scaling, Unit, checked_next_tick_s, checked_wanted
 
 
 class MeteredKeeper:
@@ -44,7 +44,8 @@ class TrackingProvisioner(Provisioner):
     def __init__(
         self, calendar: Calendar, ledger: Ledger, pool: SlottedPool, horizon_s: float, tracked: TrackedFloor, unit: Unit
     ) -> None:
-        self._policy, self._tracked = tracked.scaling, tracked
+        self._policy: Scaling = tracked.scaling
+        self._tracked = tracked
         super().__init__(calendar, ledger, pool, horizon_s, at_start=self._policy.at_start())
         self._scaler, self._meter = self._policy.scaler(unit), Meter()
         pool.keeper = MeteredKeeper(pool.keeper, self._meter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, inf
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -134,7 +134,8 @@ def test_openwhisk_never_adds_more_than_queue(
 ) -> None:
     added = containers_to_add(queued, min(stale, queued), existing, starting, durations_s)
     assert 0 <= added <= queued
-    assert added == 0 or existing + starting < ceil(queued * max([1.0, *durations_s]) * 10) + 1
+    if existing + starting:  # what starts already is not started again
+        assert containers_to_add(queued, min(stale, queued), existing, starting + 1, durations_s) <= added
 
 
 def test_golden_openwhisk_on_the_platform() -> None:

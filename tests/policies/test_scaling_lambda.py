@@ -16,7 +16,7 @@ from theory import assert_mean, erlang_b, poisson_calls
 import sim
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.policies import LambdaScaling, TargetTracking
-from sim.policies.scaling.rates import Quota, TokenBucket
+from sim.policies.rates import Quota, TokenBucket
 
 KINDS = ("start_kind", "outcome")
 ONE_S = sim.Platform(start_s=1.0)

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from sim.core import checks
 from sim.core.errors import ConfigError
-from sim.policies.scaling.rates import Rate
-
-if TYPE_CHECKING:
-    from sim.policies.scaling.role import Scaling
+from sim.policies.rates import Rate
 
 Scope = Literal["platform", "owner"]
 
@@ -74,14 +71,15 @@ class TrackedFloor:
     """Instances that are always there, as many as a scaling policy wants from their own use.
 
     Attributes:
-        scaling: the policy; its scalers see a unit's requests, and these instances as the ready ones.
+        scaling: the policy, a `sim.policies.Scaling`; its scalers see a unit's requests, and these instances as the
+            ready ones.
         delay_s: seconds from wanting more to having them.
         per_s: instances a second that take more time besides; all are ready at once, when the last is.
         functions: names of those functions that have it; None: all.
         served_first: whether calls take these instances before others.
     """
 
-    scaling: Scaling
+    scaling: Any
     delay_s: float = 0.0
     per_s: float = inf
     functions: tuple[str, ...] | None = None

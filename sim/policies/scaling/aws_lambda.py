@@ -9,7 +9,7 @@ from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.policies.keepalive.demands import Admission, Floor, Retries, TrackedFloor
 from sim.policies.keepalive.role import KeepAlive, require_seconds
-from sim.policies.scaling.rates import TokenBucket
+from sim.policies.rates import TokenBucket
 from sim.policies.scaling.role import Scaling
 from sim.workload.trace import Trace
 

@@ -9,7 +9,7 @@ from sim.core import checks
 from sim.policies.keepalive.demands import Admission, GenericPools
 from sim.policies.keepalive.role import KeepAlive, require_seconds
 from sim.policies.keepalive.stem_cells import StemCells
-from sim.policies.scaling.rates import Quota
+from sim.policies.rates import Quota
 from sim.workload.trace import Trace
 
 
