@@ -6,6 +6,7 @@ and what it does is what it would be on its own: arguments, folder, environment,
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
+from tempfile import mkdtemp
 
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -21,15 +23,19 @@ asked.connect({address!r})
 socket.send_fds(asked, [b"x"], [0, 1, 2])
 asked.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
 asked.shutdown(socket.SHUT_WR)
-sys.exit(int(asked.recv(16) or 70))  # nothing said: whoever ran the command is dead
+status = int(asked.recv(16) or 70)
+if status == 70:  # nothing said: whoever ran the command is dead
+    print(open({log!r}).read(), file=sys.stderr)
+sys.exit(status)
 """
 
 
 @contextmanager
 def forked_keepwarm(project: Path, folder: Path) -> Iterator[Path]:
     """Put a program `keepwarm` into `folder`, good for the time of the context, that runs the `sim` of a project."""
-    address, program, log = str(folder / "socket"), folder / "keepwarm", folder / "log"
-    program.write_text(CLIENT.format(python=sys.executable, address=address))
+    short = mkdtemp()  # the path of a socket may have a hundred characters
+    address, program, log = f"{short}/socket", folder / "keepwarm", folder / "log"
+    program.write_text(CLIENT.format(python=sys.executable, address=address, log=str(log)))
     program.chmod(0o755)
     # Threads do not survive a fork: numpy's library of linear algebra is to make none.
     env = os.environ | {"PYTHONPATH": str(project), "PYTHONWARNINGS": "default", "OPENBLAS_NUM_THREADS": "1"}
@@ -45,6 +51,7 @@ def forked_keepwarm(project: Path, folder: Path) -> Iterator[Path]:
         server.terminate()
         server.wait()
         server.stdout.close()
+        shutil.rmtree(short)
 
 
 def serve(address: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -17,6 +16,7 @@ from sim.core.errors import PolicyError
 from sim.core.random import stream
 from sim.platform.activator import Activator, PoolMaker
 from sim.platform.admission import gates, require_admissible
+from sim.platform.asked import Asked
 from sim.platform.autoscaler import Autoscaler, require_scalable
 from sim.platform.binding import BINDINGS, Binding
 from sim.platform.calendar import Calendar
@@ -54,15 +54,9 @@ from sim.platform.watched_pool import WatchedLoadingPool, WatchedPool
 from sim.policies.keepalive.demands import Admission, Floor, TrackedFloor
 from sim.policies.keepalive.role import (
     KeepAlive,
-    checked_admission,
-    checked_calls,
-    checked_floor,
     checked_generic_pools,
-    checked_rule,
-    checked_unit_window_s,
     checked_windows_s,
 )
-from sim.policies.keepalive.rule import Rule
 from sim.policies.scaling.future import futures
 from sim.policies.scaling.role import Scaling, Unit
 from sim.results.columns import Columns, no_cells, no_decisions
@@ -115,14 +109,10 @@ class LivePlatform:
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
         require_sharable(platform, deployed)
-        rule, floor, pings = checked_rule(keep_alive), checked_floor(keep_alive), checked_calls(keep_alive)
-        unit_window_s = checked_unit_window_s(keep_alive)
-        admission = checked_admission(keep_alive)
-        asks = rule, floor, pings, admission, None if unit_window_s == inf else keep_alive
-        scaling = keep_alive if isinstance(keep_alive, Scaling) else None
-        self._plain_way = plain = scaling is None and all(ask is None for ask in asks) and platform.is_plain(deployed)
-        self._ping_s = pings.ping_s if pings is not None else 0.0
-        self._pings = ping_calls(pings, len(deployed), horizon_s) if pings is not None else NO_PINGS
+        asked = Asked.by(keep_alive)
+        self._plain_way = plain = asked.nothing and platform.is_plain(deployed)
+        self._ping_s = asked.pings.ping_s if asked.pings is not None else 0.0
+        self._pings = ping_calls(asked.pings, len(deployed), horizon_s) if asked.pings is not None else NO_PINGS
         many = not platform.routes_are_true
         self._ledger = Ledger(rows, pings=self._pings[0].size, busy_periods=not plain, hops=many)
         code_store = CodeStore()
@@ -130,21 +120,25 @@ class LivePlatform:
         self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
         self._starter = self._make_starter(code_store)
         self._autoscaler: Autoscaler | None = None
-        router: Routes
-        if plain:
-            router, closes = self._plain(_windows(keep_alive, trace))
-            self._close = partial(_close, [closes])
-        elif scaling is not None:
-            require_scalable(platform)
-            router, scaled = self._scaled(scaling, horizon_s)
-            self._close = partial(_close, scaled)
-        else:
-            require_admissible(admission, platform, pings)
-            router, pools = self._slotted(keep_alive, rule, admission, floor)
-            holders = self._holders(floor, pools, horizon_s) if floor else []
-            Pinger(self.calendar, router, self._pings, self._ping_s, rows)
-            self._close = partial(_close, [*pools, *holders])
+        router, closes = self._wire(keep_alive, asked, horizon_s)
+        self._close = partial(_close, closes)
         Trigger(self.calendar, router, trace, rows, on_progress)
+
+    def _wire(self, keep_alive: KeepAlive, asked: Asked, horizon_s: float) -> tuple[Routes, list[Closing]]:
+        """What calls are handed to, and what has something to note in the end."""
+        router: Routes
+        if self._plain_way:
+            router, activator = self._plain(_windows(keep_alive, self._trace))
+            return router, [activator]
+        if asked.scaling is not None:
+            require_scalable(self._platform)
+            router, scaled = self._scaled(asked.scaling, horizon_s)
+            return router, [*scaled]
+        require_admissible(asked.admission, self._platform, asked.pings)
+        router, pools = self._slotted(keep_alive, asked)
+        holders = self._holders(asked.floor, pools, horizon_s) if asked.floor else []
+        Pinger(self.calendar, router, self._pings, self._ping_s, self._rows)
+        return router, [*pools, *holders]
 
     def _make_starter(self, code_store: CodeStore) -> Starter:
         platform, registry = self._platform, self._registry
@@ -171,25 +165,19 @@ class LivePlatform:
         activator = Activator(self.calendar, self._ledger, self._starter, make_pool, life_s)
         return Router(cache, activator), activator
 
-    def _slotted(
-        self,
-        keep_alive: KeepAlive,
-        rule: Rule | None,
-        admission: Admission | None,
-        floor: Floor | TrackedFloor | None,
-    ) -> tuple[PoolRoutes, list[SlottedPool]]:
+    def _slotted(self, keep_alive: KeepAlive, asked: Asked) -> tuple[PoolRoutes, list[SlottedPool]]:
         platform = self._platform
         choice = CHOICES[platform.instance_choice](self._streams("instance_choice"))
-        if floor is not None and floor.served_first:
+        if asked.floor is not None and asked.floor.served_first:
             choice = HeldFirst(choice)
         told = None if platform.routes_are_true else self._news(choice)
         rules = self._rules(choice, told, BINDINGS[platform.binding])
         pools: dict[int, SlottedPool]
-        if admission is None:
+        if asked.admission is None:
             pools = self._pools(self._kind(SlottedPool, LoadingPool), rules)
         else:
-            pools = {**self._throttled(admission, rules)}
-        self._appoint(list(pools.values()), keep_alive, rule)
+            pools = {**self._throttled(asked.admission, rules)}
+        self._appoint(list(pools.values()), keep_alive, asked)
         of_functions = [pools[unit] for unit in self._registry.units(platform.isolation)]
         router = PoolRouter(of_functions) if told is None else self._many_routers(told, of_functions)
         return router, list(pools.values())
@@ -299,10 +287,11 @@ class LivePlatform:
             ping_streams=self._streams("router.ping"), hop_s=self._platform.hop_s,
         )  # fmt: skip
 
-    def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, rule: Rule | None) -> None:
+    def _appoint(self, pools: list[SlottedPool], keep_alive: KeepAlive, asked: Asked) -> None:
         """Give each pool what applies the policy to it."""
+        rule = asked.rule
         for pool in pools:
-            pool.unit_window_s = checked_unit_window_s(keep_alive)
+            pool.unit_window_s = asked.unit_window_s
         if rule is None:
             windows_s = _windows(keep_alive, self._trace)
             for pool in pools:

@@ -14,6 +14,7 @@ from sim import ConfigError, Platform, PolicyError, Trace
 from sim.core.random import uniform
 from sim.engine import reference
 from sim.policies import FixedScale, KeepForever, Knative, Scaling
+from sim.policies.keepalive.demands import Floor
 from sim.policies.scaling.role import Load, Scaler, Unit
 from sim.results.columns import COLD, OK, QUEUED, REJECTED, TIMED_OUT, WARM, Columns
 
@@ -227,6 +228,16 @@ def test_kinds_of_starts() -> None:
 def test_what_makes_no_sense_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run(Trace.from_arrays([0], [0.0], 1.0), Knative(), **options)
+
+
+def test_a_scaling_policy_cannot_ask_for_what_calls_start() -> None:
+    @dataclass(frozen=True)
+    class Both(Whim):
+        def floor(self) -> Floor:
+            return Floor(((0.0, 1),))
+
+    with pytest.raises(PolicyError, match="Both scales, and so cannot have"):
+        run(Trace.from_arrays([0], [0.0], 1.0), Both())
 
 
 @pytest.mark.parametrize("answer", [-1, 1.5, True, "two"])
