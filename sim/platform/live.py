@@ -57,7 +57,7 @@ from sim.policies.keepalive.role import (
     checked_generic_pools,
     checked_windows_s,
 )
-from sim.policies.scaling.future import futures
+from sim.policies.scaling.future import Future, futures
 from sim.policies.scaling.role import Scaling, Unit
 from sim.results.columns import Columns, no_cells, no_decisions
 from sim.workload.trace import Trace
@@ -194,21 +194,17 @@ class LivePlatform:
     ) -> list[Provisioner]:
         """What holds the floor of each pool that has one."""
         functions = self._registry.functions
-        names, concurrency = functions["name"].tolist(), functions["concurrency"].tolist()
+        names = functions["name"].tolist()
         unknown = set(floor.functions or ()) - {names[pool.function] for pool in pools}
         if unknown:
             raise PolicyError(f"instances are to be held for {', '.join(sorted(unknown))}: there is no such function")
         having = [pool for pool in pools if floor.functions is None or names[pool.function] in floor.functions]
         if isinstance(floor, Floor):
             return [FloorProvisioner(self.calendar, self._ledger, pool, horizon_s, floor) for pool in having]
-        memory_mb = functions["memory_mb"].tolist()
         return [
-            TrackingProvisioner(
-                self.calendar, self._ledger, pool, horizon_s, floor,
-                Unit(concurrency[pool.function], memory_mb[pool.function]),
-            )
+            TrackingProvisioner(self.calendar, self._ledger, pool, horizon_s, floor, self._unit(pool.function))
             for pool in having
-        ]  # fmt: skip
+        ]
 
     def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
@@ -221,13 +217,18 @@ class LivePlatform:
         triggers: dict[int, set[str]] = {}
         for unit, trigger in zip(unit_of, table["trigger"].tolist(), strict=True):
             triggers.setdefault(unit, set()).add(trigger)
-        memory_mb = table["memory_mb"].tolist()
         units = {
-            pool: Unit(pool.concurrency, memory_mb[pool.function], frozenset(triggers[unit]), known.get(unit))
+            pool: self._unit(pool.function, frozenset(triggers[unit]), known.get(unit))
             for unit, pool in by_unit.items()
         }
         self._autoscaler = Autoscaler(self.calendar, units, policy, horizon_s)
         return PoolRouter([by_unit[unit] for unit in unit_of]), list(units)
+
+    def _unit(self, function: int, triggers: frozenset[str] = frozenset(), future: Future | None = None) -> Unit:
+        """What scalers are told of the unit whose first function this is."""
+        row = self._registry.functions.iloc[function]
+        cores = cores_of(self._platform, float(row["memory_mb"]))
+        return Unit(int(row["concurrency"]), float(row["memory_mb"]), triggers, cores, float(row["cpu_share"]), future)
 
     def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
         platform = self._platform

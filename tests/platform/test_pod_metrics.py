@@ -112,9 +112,11 @@ def test_a_unit_has_the_memory_and_the_concurrency_of_its_instances() -> None:
     run(trace, by_function)
     run(trace, by_app, isolation="app")
     both = frozenset({"http", "timer"})
-    of_functions = {Unit(4, 512.0, frozenset({"http"})), Unit(2, 256.0, frozenset({"timer"}))}
+    of_functions = {
+        Unit(4, 512.0, frozenset({"http"}), 512 / 1769), Unit(2, 256.0, frozenset({"timer"}), 256 / 1769),
+    }  # fmt: skip
     assert {unit for unit, _ in by_function.seen} == of_functions
-    assert {unit for unit, _ in by_app.seen} == {Unit(2, 768.0, both)}
+    assert {unit for unit, _ in by_app.seen} == {Unit(2, 768.0, both, 768 / 1769)}
 
 
 # Laws

@@ -17,7 +17,7 @@ from sim.core.time import next_multiple_s
 from sim.engine import reference
 from sim.policies import KeepAlive, KubernetesHpa
 from sim.policies.scaling.hpa_values import Behavior, Sample, ScalingPolicy, ScalingRules
-from sim.policies.scaling.kubernetes_hpa import KubernetesHpaScaler
+from sim.policies.scaling.kubernetes_hpa import KubernetesHpaScaler, cpu_milli
 from sim.policies.scaling.pod_samples import CpuSamples, RequestSamples
 from sim.policies.scaling.role import Load, PodLoad, Unit
 from sim.results.columns import OK, Columns
@@ -149,8 +149,8 @@ def test_pods_that_start_are_no_reason_to_keep_as_many() -> None:
 @given(st.floats(30.0, 90.0) | st.integers(30, 90).map(float), st.floats(0.0, 14.9) | st.sampled_from([0.0, 7.5, 14.0]))
 def test_load_is_seen_at_the_first_sync_after_a_scrape_that_has_seen_enough_of_it(at_s: float, lag_s: float) -> None:
     """One call that never ends begins at `at_s`: 89 % of the 15 s before a scrape ask for a second pod, 88 do not."""
-    policy = KubernetesHpa(cores=1.0, scrape_lag_s=lag_s)
-    decisions = run(calls([at_s], 1000.0, 150.0), policy).decisions
+    policy = KubernetesHpa(scrape_lag_s=lag_s)
+    decisions = run(calls([at_s], 1000.0, 150.0), policy, cores=1.0).decisions
     scrape_s = at_s
     while True:
         scrape_s = next_multiple_s(scrape_s, 15.0, lag_s)
@@ -216,8 +216,8 @@ def test_requests_have_a_sample_at_the_second_scrape_only() -> None:
 def test_a_pod_uses_what_its_requests_do_but_never_more_than_it_has(
     slots: int, each: float, cores: float, spent_s: list[float]
 ) -> None:
-    policy = KubernetesHpa(cpu_per_request=each, cores=cores)
-    samples, has = policy.samples(Unit(slots)), policy.cpu_milli(Unit(slots)) / 1000
+    unit = Unit(slots, cores=cores, cpu_share=each)
+    samples, has = KubernetesHpa().samples(unit), cpu_milli(unit) / 1000
     samples.scrape(15.0, [pod(0, 0.0)])
     samples.scrape(30.0, [pod(0, 0.0, *spent_s[:slots])])
     used = sum(min(level * each, has) * level_s for level, level_s in enumerate(spent_s[:slots], 1)) / 15.0
@@ -227,10 +227,9 @@ def test_a_pod_uses_what_its_requests_do_but_never_more_than_it_has(
     assert sample.value_milli <= has * 1000
 
 
-@pytest.mark.parametrize(("memory_mb", "milli"), [(1769.0, 1000), (128.0, 72), (3538.0, 2000), (0.1, 1)])
-def test_a_core_comes_with_1769_mb(memory_mb: float, milli: int) -> None:
-    assert KubernetesHpa().cpu_milli(Unit(1, memory_mb)) == milli
-    assert KubernetesHpa(cores=0.3).cpu_milli(Unit(1, memory_mb)) == 300
+@pytest.mark.parametrize(("cores", "milli"), [(1.0, 1000), (128 / 1769, 72), (2.0, 2000), (0.0001, 1)])
+def test_cores_are_requested_in_thousandths(cores: float, milli: int) -> None:
+    assert cpu_milli(Unit(1, cores=cores)) == milli
 
 
 # Reasons and laws
@@ -318,8 +317,8 @@ def test_samples_of_real_calls_are_what_the_ledger_says(shared: Path) -> None:
     whole = real_calls(shared)
     rows = whole.function == np.bincount(whole.function).argmax()
     trace = Trace.from_arrays(np.zeros(rows.sum(), int), whole.arrival_s[rows], whole.duration_s[rows], horizon_s=1800)
-    policy = Noted(cores=1.0)
-    requests = reference.run(trace, policy, sim.load_platform("default"), horizon_s=1800).requests
+    policy = Noted()
+    requests = reference.run(trace, policy, sim.load_platform("default", cores=1.0), horizon_s=1800).requests
     checked = 0
     for now_s, each, sample in policy.seen:
         age_s = now_s - 7.5 - (now_s if each.ready_s is None else each.ready_s)
@@ -358,8 +357,6 @@ def test_real_calls(shared: Path) -> None:
         ({"min_replicas": 3, "max_replicas": 2}, "max_replicas must be a whole number >= 3"),
         ({"target_cpu_percent": 0}, "target_cpu_percent must be a whole number >= 1"),
         ({"target_requests": 0.0}, "target_requests must be a finite number >= 0.001"),
-        ({"cores": 0.0}, "cores must be a finite number >= 0.001"),
-        ({"cpu_per_request": 0.0}, "cpu_per_request must be a finite number > 0"),
         ({"sync_s": 0.0}, "sync_s must be a finite number of seconds > 0"),
         ({"scrape_s": float("inf")}, "scrape_s must be a finite number of seconds > 0"),
         ({"scrape_lag_s": -1.0}, "scrape_lag_s must be a finite number of seconds >= 0"),

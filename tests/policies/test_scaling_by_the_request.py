@@ -16,7 +16,7 @@ import sim
 from sim.core.errors import ConfigError
 from sim.policies import AzureScaling, CloudRunScaling, OpenWhiskPool, OpenWhiskScheduler
 from sim.policies.scaling.openwhisk_scheduler import containers_to_add
-from sim.policies.scaling.role import Unit
+from sim.policies.scaling.role import PodLoad, Unit
 
 HTTP, QUEUE = frozenset({"http"}), frozenset({"queue"})
 
@@ -61,6 +61,18 @@ def test_golden_cloud_run_brings_the_last_minute_to_its_share() -> None:
     wanted = [scaler.wanted(load(5.0 * k, [96.0] * 5, ready=1, in_flight=96)) for k in range(1, 13)]
     assert wanted == [None] * 6 + [2] * 6
     assert scaler.wanted(load(65.0, [0.0] * 5, ready=2)) is None  # instances go by themselves
+
+
+def test_golden_cloud_run_brings_cores_to_its_share() -> None:
+    scaler = CloudRunScaling().scaler(Unit(80, cores=2.0, cpu_share=0.5))
+    # One instance with four requests uses both its cores all the time: 10 core-seconds a tick. After k ticks the
+    # average of a minute is k / 6 cores, and 1.2 are an instance's share: a second one after 8 ticks; the minute has 2
+    # cores in it, no more.
+    wanted = []
+    for k in range(1, 16):
+        busy = PodLoad(0, 0.0, 0.0, 4, (0.0, 0.0, 0.0, 5.0 * k))
+        wanted.append(scaler.wanted(load(5.0 * k, [4.0] * 5, in_flight=4)._replace(pods=[busy])))
+    assert wanted == [None] * 7 + [2] * 8
 
 
 def test_golden_cloud_run_on_the_platform() -> None:

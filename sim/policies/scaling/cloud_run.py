@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 from typing import ClassVar
 
 from sim.core import checks
@@ -16,16 +17,18 @@ class CloudRunScaling(Scaling):
     """Google Cloud Run: enough instances for a share of what they can serve, and one more whenever a request waits.
 
     Every `tick_s` there are to be at least as many instances as bring the requests in flight, averaged over the last
-    `window_s`, to `target_concurrency` of what the instances can serve. A request that waits while no slot starts for
-    it starts one at once. An instance goes when it has idled for `idle_s`, but `min_instances` stay.
+    `window_s`, to `target_concurrency` of what the instances can serve, and the cores that were used, averaged alike,
+    to `target_cpu` of what they have. A request that waits while no slot starts for it starts one at once. An instance
+    goes when it has idled for `idle_s`, but `min_instances` stay.
 
-    Source: Cloud Run, about instance autoscaling: the share, the minute, requests that wait and the idle time; 5 s
+    Source: Cloud Run, about instance autoscaling: the shares, the minute, requests that wait and the idle time; 5 s
     between decisions are those of an older revision of that page. A request waits for 3.5 mean start-ups or 10 s at
     most (the greater of them: unverified); give the platform ``max_wait_s`` for that. Not modelled: limits of its own
     on the rate of new instances.
 
     Attributes:
         target_concurrency: share of an instance's concurrency.
+        target_cpu: share of an instance's cores.
         window_s: whole seconds over which load is averaged.
         min_instances: instances of each function that are always there, ready when the trace begins.
         max_instances: instances of each function at most.
@@ -35,7 +38,9 @@ class CloudRunScaling(Scaling):
     """
 
     poked: ClassVar[Poked] = "at_miss"
+    needs_pods: ClassVar[bool] = True
     target_concurrency: float = 0.6
+    target_cpu: float = 0.6
     window_s: float = 60.0
     min_instances: int = 0
     max_instances: int = 100
@@ -45,6 +50,7 @@ class CloudRunScaling(Scaling):
 
     def __post_init__(self) -> None:
         checks.number("CloudRunScaling: target_concurrency", self.target_concurrency, above=0, high=1)
+        checks.number("CloudRunScaling: target_cpu", self.target_cpu, above=0, high=1)
         require_whole_seconds(self, "window_s")
         checks.whole("CloudRunScaling: min_instances", self.min_instances, low=0)
         checks.whole("CloudRunScaling: max_instances", self.max_instances, low=max(1, self.min_instances))
@@ -70,17 +76,29 @@ class CloudRunScaler(Scaler):
     """The scaler of one service, and its load of the last minute."""
 
     def __init__(self, policy: CloudRunScaling, unit: Unit) -> None:
-        self._policy = policy
-        self._each = policy.target_concurrency * unit.concurrency
+        self._policy, self._unit = policy, unit
         self._in_flight = RecentSeconds(int(policy.window_s))
+        self._core_s: deque[tuple[float, float]] = deque()  # up to a tick, used since the one before
+        self._known: dict[int, float] = {}  # of each instance, up to the last tick
 
     def wanted(self, load: Load) -> int | None:
         """What the last minute needs, if that is more than there are."""
-        policy = self._policy
+        policy, unit = self._policy, self._unit
         self._in_flight.add(load.since, load.concurrency)
-        needed = max(policy.min_instances, instances_for(self._in_flight.total / policy.window_s, self._each))
+        by_concurrency = self._in_flight.total / policy.window_s, policy.target_concurrency * unit.concurrency
+        by_cpu = self._cores(load), policy.target_cpu * unit.cores
+        needed = max(policy.min_instances, instances_for(*by_concurrency), instances_for(*by_cpu))
         self.why = "load of the last minute"
         return self._more(load, needed)
+
+    def _cores(self, load: Load) -> float:
+        """Cores used on the average of the window."""
+        window_s, used = self._policy.window_s, {pod.name: pod.core_s(self._unit) for pod in load.pods}
+        self._core_s.append((load.now_s, fsum(used[name] - self._known.get(name, 0.0) for name in used)))
+        self._known = used
+        while self._core_s[0][0] <= load.now_s - window_s:
+            self._core_s.popleft()
+        return fsum(core_s for _, core_s in self._core_s) / window_s
 
     def poked(self, load: Load) -> int | None:
         """One more: nothing starts for a request that waits."""

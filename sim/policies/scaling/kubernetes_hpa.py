@@ -14,8 +14,6 @@ from sim.policies.scaling.pod_samples import CpuSamples, PodSamples, RequestSamp
 from sim.policies.scaling.role import Load, PodLoad, Scaler, Scaling, Unit
 
 Metric = Literal["cpu", "concurrency"]
-MB_PER_CORE: Final = 1769
-"""Memory that comes with one core, MB (AWS Lambda, developer guide, memory)."""
 LIMITS: Final = {
     "TooFewReplicas": "min replicas",
     "TooManyReplicas": "max replicas",
@@ -32,10 +30,10 @@ class KubernetesHpa(Scaling):
     decides from what the last scrape has said. Calls that wait for a free slot are in no metric: however many there
     are, a pod is never busier than busy, and a target at or above that never adds a pod.
 
-    A running request uses `cpu_per_request` cores, all of a pod's together no more than the pod has. That is also what
-    the pod requests of its node, in 1/1000 of a core, so that it never uses more than 100 %. Nothing else uses CPU, nor
-    does the start of a pod. A pod is Pending until its instance is ready; so is a replica for which the platform has no
-    room. Instances that end by themselves are replaced at the next scrape or sync.
+    A running request uses what it asks for (see `Unit`), all of a pod's together no more than the pod has. That is also
+    what the pod requests of its node, in 1/1000 of a core, so that it never uses more than 100 %. Nothing else uses
+    CPU, nor does the start of a pod. A pod is Pending until its instance is ready; so is a replica for which the
+    platform has no room. Instances that end by themselves are replaced at the next scrape or sync.
 
     Source: Kubernetes, pkg/controller/podautoscaler, 1.28 series, with the tolerances of 1.33 (see `Hpa`); its defaults
     of pkg/controller/podautoscaler/config and pkg/apis/autoscaling/v2. Scrapes: `CpuSamples`, `RequestSamples`, every
@@ -54,8 +52,6 @@ class KubernetesHpa(Scaling):
         tolerance: of the ratio of use and target, relative to 1, within which nothing changes.
         downscale_stabilization_s: seconds for which a recommendation keeps the pods from falling below it, where the
             behaviour does not say.
-        cpu_per_request: cores that a request uses while it runs, if its pod has them.
-        cores: cores of a pod; None: in proportion to its memory, one for 1769 MB, as AWS Lambda has it.
         sync_s: seconds between decisions.
         scrape_s: seconds between scrapes.
         scrape_lag_s: seconds from a scrape to the next multiple of `scrape_s`: how old metrics are when they are
@@ -72,8 +68,6 @@ class KubernetesHpa(Scaling):
     behavior: Behavior | None = None
     tolerance: float = 0.1
     downscale_stabilization_s: float = 300.0
-    cpu_per_request: float = 1.0
-    cores: float | None = None
     sync_s: float = 15.0
     scrape_s: float = 15.0
     scrape_lag_s: float = 7.5
@@ -91,10 +85,8 @@ class KubernetesHpa(Scaling):
         checks.whole("KubernetesHpa: min_replicas", self.min_replicas, low=1)
         checks.whole("KubernetesHpa: max_replicas", self.max_replicas, low=self.min_replicas)
         checks.whole("KubernetesHpa: queue_depth", self.queue_depth, low=1, or_infinity=True)
-        for name in ("target_requests", "cores"):
-            if getattr(self, name) is not None:
-                checks.number(f"KubernetesHpa: {name}", getattr(self, name), low=0.001)
-        for name in ("cpu_per_request", "sync_s", "scrape_s"):
+        checks.number("KubernetesHpa: target_requests", self.target_requests, low=0.001)
+        for name in ("sync_s", "scrape_s"):
             checks.number(f"KubernetesHpa: {name}", getattr(self, name), above=0)
         checks.number("KubernetesHpa: scrape_lag_s", self.scrape_lag_s, low=0)
         if self.scrape_lag_s >= self.scrape_s:
@@ -122,17 +114,12 @@ class KubernetesHpa(Scaling):
         """The next scrape or sync."""
         return min(self.next_scrape_s(now_s), self.next_sync_s(now_s))
 
-    def cpu_milli(self, unit: Unit) -> int:
-        """What a pod of `unit` has and requests, in 1/1000 cores."""
-        cores = unit.memory_mb / MB_PER_CORE if self.cores is None else self.cores
-        return max(1, round(cores * 1000))
-
     def samples(self, unit: Unit) -> PodSamples:
         """The metric of pods of `unit`, before the first scrape."""
         if self.metric == "concurrency":
             return RequestSamples(unit.concurrency)
-        cores = self.cpu_milli(unit) / 1000
-        usage = [min(running * self.cpu_per_request, cores) for running in range(1, unit.concurrency + 1)]
+        cores = cpu_milli(unit) / 1000
+        usage = [min(running * unit.cpu_share, cores) for running in range(1, unit.concurrency + 1)]
         return CpuSamples(usage, self.scrape_s)
 
     def hpa(self) -> Hpa:
@@ -150,6 +137,11 @@ class KubernetesHpa(Scaling):
         return KubernetesHpaScaler(self, unit)
 
 
+def cpu_milli(unit: Unit) -> int:
+    """What a pod of `unit` has and requests, in 1/1000 cores."""
+    return max(1, round(unit.cores * 1000))
+
+
 class KubernetesHpaScaler(Scaler):
     """The autoscaler of one Deployment: `hpa` decides at syncs, from the `samples` of scrapes."""
 
@@ -157,7 +149,7 @@ class KubernetesHpaScaler(Scaler):
 
     def __init__(self, policy: KubernetesHpa, unit: Unit) -> None:
         self.hpa, self.samples = policy.hpa(), policy.samples(unit)
-        self._policy, self._cpu_milli = policy, policy.cpu_milli(unit)
+        self._policy, self._cpu_milli = policy, cpu_milli(unit)
         self._replicas = policy.min_replicas
         self._scrape_at_s, self._sync_at_s = policy.next_scrape_s(0.0), policy.next_sync_s(0.0)
 

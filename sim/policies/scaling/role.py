@@ -24,6 +24,8 @@ class Unit:
     Attributes:
         concurrency: requests an instance serves at a time.
         triggers: of its functions.
+        cores: of an instance.
+        cpu_share: cores that a request asks for while it runs; of an app, those of its first function.
         memory_mb: memory of an instance, MB.
         future: its calls, if the policy declares `needs_future` and it has any; else None.
     """
@@ -31,6 +33,8 @@ class Unit:
     concurrency: int
     memory_mb: float = 128.0
     triggers: frozenset[str] = frozenset()
+    cores: float = 1.0
+    cpu_share: float = 1.0
     future: Future | None = field(default=None, repr=False, compare=False)
 
 
@@ -51,6 +55,11 @@ class PodLoad(NamedTuple):
     ready_s: float | None
     running: int
     levels_s: tuple[float, ...]
+
+    def core_s(self, unit: Unit) -> float:
+        """Core-seconds that they have used since it was ready: what all ask for, and never more than there is."""
+        used = (min(requests * unit.cpu_share, unit.cores) for requests in range(1, len(self.levels_s) + 1))
+        return sum(cores * level_s for cores, level_s in zip(used, self.levels_s, strict=True))
 
     @property
     def request_s(self) -> float:
