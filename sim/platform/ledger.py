@@ -49,8 +49,7 @@ class Ledger:
         self.outcome = bytearray(rows)
         self.prewarmed = array("q")
         self.on_provisioned = array("q")
-        self._loading = array("q")
-        self._loading_s = array("d")
+        self._execution_s: dict[int, float] = {}
         self._cut = array("q")
         self._allocated: list[tuple[int, float, float]] = []
         self._function = array("i")
@@ -83,9 +82,11 @@ class Ledger:
         self.idle_since_s[row] = idle_since_s
 
     def loads(self, row: int, execution_s: float, *, cut: bool) -> None:
-        """A call runs so long: a handler loads, or others slow it down; `cut`: that is its function's time-out."""
-        self._loading.append(row)
-        self._loading_s.append(execution_s)
+        """A call runs so long: a handler loads, or others slow it down; `cut`: that is its function's time-out.
+
+        What is said last of a call counts.
+        """
+        self._execution_s[row] = execution_s
         if cut:
             self._cut.append(row)
 
@@ -142,8 +143,9 @@ class Ledger:
         if lost.size:
             raise RuntimeError(f"{lost.size} calls never ended; the first is row {lost[0]}")
         outcome[self._among(self._cut, rows)] = TIMED_OUT
-        loading, loading_s = np.frombuffer(self._loading, np.int64), np.frombuffer(self._loading_s)
-        inside = self._inside(loading, rows)
+        loading = array("q", self._execution_s)
+        loading_s = np.fromiter(self._execution_s.values(), np.float64, len(loading))
+        inside = self._inside(np.frombuffer(loading, np.int64), rows)
         return Requests(
             function=function,
             arrival_s=arrival_s,
@@ -157,7 +159,7 @@ class Ledger:
             prewarmed=self._among(self.prewarmed, rows),
             on_provisioned=self._among(self.on_provisioned, rows),
             hops=np.frombuffer(self.hops, np.int32)[rows] if self._counts_hops else None,
-            loading=self._among(self._loading, rows),
+            loading=self._among(loading, rows),
             loading_s=loading_s if inside.all() else loading_s[inside],
         )
 

@@ -42,7 +42,7 @@ from sim.platform.router import PoolRouter, PoolRoutes, Router, Routes
 from sim.platform.routers import ManyRouters
 from sim.platform.rules import Rules
 from sim.platform.scaled_pool import ScaledLoadingPool, ScaledPool, Waits
-from sim.platform.shared_pool import SharedPool, cores_of, require_sharable, sharing
+from sim.platform.shared_pool import SharedPool, cores_of, sharing
 from sim.platform.slotted_pool import SlottedPool
 from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
@@ -108,7 +108,6 @@ class LivePlatform:
         self._keys = trace.function_keys()
         self.calendar = Calendar()
         deployed = platform.deployed(trace.functions)
-        require_sharable(platform, deployed)
         asked = Asked.by(keep_alive)
         self._plain_way = plain = asked.nothing and platform.is_plain(deployed)
         self._ping_s = asked.pings.ping_s if asked.pings is not None else 0.0
@@ -244,9 +243,10 @@ class LivePlatform:
 
     def _kind(self, plain: Callable[..., Any], loading: Callable[..., Any]) -> Callable[..., Any]:
         """What makes pools of a kind, or of that with handlers that load late, or with processors that are shared."""
-        if self._starter.loads_late:
-            return partial(loading, loading=self._loading())
-        return sharing(plain) if self._platform.processor == "shared" else plain
+        kind = loading if self._starter.loads_late else plain
+        if self._platform.processor == "shared":
+            kind = sharing(kind)
+        return partial(kind, loading=self._loading()) if self._starter.loads_late else kind
 
     def _loading(self) -> Loading:
         return Loading(self._ledger, self._registry.functions["timeout_s"].tolist())
@@ -268,14 +268,14 @@ class LivePlatform:
     def _share(self, pools: Iterable[SlottedPool]) -> None:
         """Tell pools what their processors are, and what requests ask of them."""
         table = self._registry.functions
-        asked, memory_mb = table["cpu_share"].tolist(), table["memory_mb"].tolist()
+        asked, memory_mb, timeout_s = (table[name].tolist() for name in ("cpu_share", "memory_mb", "timeout_s"))
         function_of = array(
             "i", np.concatenate([self._trace.function[: self._rows], self._pings[0]]).astype(np.int32).tobytes()
         )
         for pool in pools:
             if isinstance(pool, SharedPool):
                 pool.cores = cores_of(self._platform, memory_mb[pool.function])
-                pool.asked, pool.function_of = asked, function_of
+                pool.asked, pool.timeout_s, pool.function_of = asked, timeout_s, function_of
 
     def _news(self, choice: Choice) -> News:
         platform, functions = self._platform, len(self._trace.functions)

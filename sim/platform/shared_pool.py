@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappush
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from sim.core.errors import ConfigError
+from sim.core.time import COMPLETION
+from sim.platform.calendar import Recurring
 from sim.platform.instance import IDLE
+from sim.platform.loading_pool import LoadingPool
 from sim.platform.processor import Completion, Processor
 from sim.platform.slotted_pool import SlottedPool
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sim.platform.platform import Platform
     from sim.platform.slots import Slot, SlottedInstance
 
@@ -24,11 +25,13 @@ class SharedPool(SlottedPool):
     Attributes:
         cores: of an instance.
         asked: cores that a request of each function asks for.
+        timeout_s: of each function.
         function_of: the function of each row.
     """
 
     cores: float
     asked: Sequence[float]
+    timeout_s: Sequence[float]
     function_of: Sequence[int]
 
     def __init__(self, *components: Any, **options: Any) -> None:
@@ -42,26 +45,36 @@ class SharedPool(SlottedPool):
         end_s, _, row, slot = alone
         self._requests += 1
         self._latest_end_s = inf
+        self._execute(slot, row, end_s)
+
+    def _execute(self, slot: Slot, row: int, end_s: float) -> None:
+        """A call asks for the processor from now on."""
         processor = self._processors.get(slot.instance)
         if processor is None:
             processor = self._processors[slot.instance] = Processor(self.cores)
-        now_s = self._calendar._now
-        processor.begin(slot, row, now_s, end_s, self.asked[self.function_of[row]])
+        now_s, function = self._calendar._now, self.function_of[row]
+        deadline_s = max(self._ledger.start_s[row] + self.timeout_s[function], end_s)  # a ping has none of its own
+        processor.begin(slot, row, now_s, end_s, self.asked[function], deadline_s)
         processor.plan(self._calendar, now_s, self._end)
 
     def _end(self, completion: Completion) -> None:
-        processor, now_s = completion.processor, self._calendar._now
+        processor, request, now_s = completion.processor, completion.request, self._calendar._now
         if not processor.is_due(completion):
             return
-        ended = processor.end(now_s)
+        processor.end(completion, now_s)
         processor.plan(self._calendar, now_s, self._end)
-        if now_s != ended.alone_s:
-            self._ledger.loads(ended.row, now_s - self._ledger.start_s[ended.row], cut=False)
+        if completion.cut or now_s != request.alone_s:
+            self._ledger.loads(request.row, now_s - self._ledger.start_s[request.row], cut=completion.cut)
+        self._over(request.slot)
+
+    def _over(self, slot: Slot) -> None:
+        """A call ends now."""
+        now_s = self._calendar._now
         self._requests -= 1
         if not self._requests:
             self._latest_end_s = now_s
-        ended.slot.end_s = now_s
-        self.complete(ended.slot)
+        slot.end_s = now_s
+        self.complete(slot)
         if not self._requests and self.unit_window_s < inf:
             self._unit_is_idle(now_s)
 
@@ -79,23 +92,30 @@ class SharedPool(SlottedPool):
         super()._gone(instance, now_s)
 
 
+class SharedLoadingPool(SharedPool):
+    """The same, where instances load their handler when they are first called.
+
+    The load has the processor for itself, since every other call of its instance waits for its end.
+    """
+
+    def _execute(self, slot: Slot, row: int, end_s: float) -> None:
+        """See `SharedPool`; not before the handler is loaded."""
+        instance = slot.instance
+        if instance.loaded_s <= self._calendar._now:
+            super()._execute(slot, row, end_s)
+            return
+        event = Recurring(self._calendar)
+        if end_s <= instance.loaded_s:  # nothing is left to do then, or it is cut before
+            event.callbacks = [lambda _: self._over(slot)]
+        else:
+            event.callbacks = [lambda _: super(SharedLoadingPool, self)._execute(slot, row, end_s)]
+        heappush(self._calendar.queue, (min(end_s, instance.loaded_s), COMPLETION, row, event))
+
+
 def sharing(pool: Any) -> Any:
     """That class of pools where requests share processors."""
-    return type(f"Shared{pool.__name__}", (SharedPool,) if pool is SlottedPool else (pool, SharedPool), {})
-
-
-def require_sharable(platform: Platform, deployed: pd.DataFrame) -> None:
-    """Refuse what is not modelled where requests share a processor.
-
-    Raises:
-        ConfigError: with the reason.
-    """
-    if platform.processor == "dedicated":
-        return
-    if platform.start_model.loads_late:
-        raise ConfigError("processor=shared is not modelled with handlers that load in the first call (phase handler)")
-    if bool((deployed["timeout_s"] < inf).any()):
-        raise ConfigError("processor=shared is not modelled with time-outs of functions (timeout_s)")
+    shared = SharedLoadingPool if issubclass(pool, LoadingPool) else SharedPool
+    return type(f"Shared{pool.__name__}", (shared,) if pool is SlottedPool else (pool, shared), {})
 
 
 def cores_of(platform: Platform, memory_mb: float) -> float:

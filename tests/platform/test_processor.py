@@ -13,9 +13,11 @@ from theory import Sampler, assert_mean, poisson_calls
 
 import sim
 from sim.core.errors import ConfigError
+from sim.platform import PhasedStart
 from sim.policies import AzureScaling, FixedScale, FixedWindow, KeepForever, Knative, LambdaScaling, OpenWhiskScheduler
 
 ONE_CORE = {"start_s": 0.0, "concurrency": 1000, "cores": 1.0, "processor": "shared"}
+LOADS_LATE = sim.load_platform("default").start
 POLICIES = [
     KeepForever(),
     FixedWindow(5),
@@ -95,6 +97,35 @@ def test_golden_slowed_requests_are_billed_for_as_long_as_they_run() -> None:
     assert usd([0.0, 0.5], [1.0, 1.0], processor="shared", cores=2.0) == usd([0.0, 0.5], [1.0, 1.0])
 
 
+def test_golden_the_slow_are_cut() -> None:
+    functions = pd.DataFrame({"name": ["f"], "timeout_s": [1.5]})
+    trace = sim.Trace.from_arrays([0] * 3, [0.0, 0.0, 0.5], [1.0, 0.5, 1.5], functions=functions)
+    calls = sim.simulate(trace, KeepForever(), sim.Platform(**{**ONE_CORE, "start_s": 0.0})).invocations
+    # Halves until 0.5, thirds until 1.25, when b ends; a has 0.5 left, is cut at 1.5 with 0.375; c at 2 with 0.625 left
+    assert calls["end_s"].tolist() == [pytest.approx(1.5), pytest.approx(1.25), 2.0]
+    assert calls["outcome"].tolist() == ["timed_out", "ok", "timed_out"]
+
+
+def test_golden_requests_wait_for_the_load_of_the_handler_and_then_share() -> None:
+    start = PhasedStart({"create": 0.0, "handler": 1.0})
+
+    def result(timeout_s: float) -> sim.Result:
+        functions = pd.DataFrame({"name": ["f"], "timeout_s": [timeout_s]})
+        trace = sim.Trace.from_arrays([0, 0], [0.0, 0.5], 1.0, functions=functions)
+        platform = sim.Platform(start=start, concurrency=2, cores=1.0, processor="shared")
+        return sim.simulate(trace, KeepForever(), platform)
+
+    def calls(timeout_s: float) -> pd.DataFrame:
+        return result(timeout_s).invocations
+
+    assert calls(inf)["end_s"].tolist() == [3.0, 3.0]
+    assert calls(2.5)["end_s"].tolist() == [2.5, 2.75]  # the first is cut; the second, alone then, has a quarter left
+    assert calls(2.5)["outcome"].tolist() == ["timed_out", "ok"]
+    assert calls(0.75)["end_s"].tolist() == [0.75, 1.25]
+    columns = result(2.5).columns
+    assert columns.execution_s(np.ones(2)).tolist() == [2.5, 2.25]
+
+
 def test_golden_instances_stay_while_their_unit_runs() -> None:
     policy = sim.policies.FunctionIdleWindow(window_s=5.0, surplus_window_s=100.0)
     trace = sim.Trace.from_arrays([0] * 4, [0.0, 0.0, 0.0, 12.0], [1.0, 1.0, 20.0, 1.0])
@@ -109,7 +140,9 @@ def test_golden_instances_stay_while_their_unit_runs() -> None:
 # A twin
 
 
-def twin(arrival_s: list[float], service_s: list[float], shares: list[float], cores: float) -> list[float]:
+def twin(
+    arrival_s: list[float], service_s: list[float], shares: list[float], cores: float, timeout_s: float
+) -> list[float]:
     """Ends of requests that share one processor: from event to event, what core-seconds are left of each."""
     left: dict[int, float] = {}
     ends, now, i = [0.0] * len(arrival_s), 0.0, 0
@@ -117,6 +150,8 @@ def twin(arrival_s: list[float], service_s: list[float], shares: list[float], co
         scale = min(1.0, cores / sum(shares[row] for row in left)) if left else 1.0
         first = min(left, key=lambda row: (left[row] / shares[row], row), default=None)
         end = now + left[first] / (shares[first] * scale) if first is not None else inf
+        if left and arrival_s[min(left)] + timeout_s < end:
+            first, end = min(left), arrival_s[min(left)] + timeout_s
         at = min(end, arrival_s[i] if i < len(arrival_s) else inf)
         left = {row: work - (at - now) * shares[row] * scale for row, work in left.items()}
         now = at
@@ -135,27 +170,45 @@ calls = st.lists(
 )  # fmt: skip
 
 
-@given(calls, st.sampled_from([0.5, 1.0, 2.5]), st.sampled_from([[1.0], [0.3], [0.25, 1.0, 3.0], [0.1, 0.7]]))
-def test_it_equals_a_twin(gaps: list[tuple[float, float]], cores: float, shares: list[float]) -> None:
+@given(
+    calls,
+    st.sampled_from([0.5, 1.0, 2.5]),
+    st.sampled_from([[1.0], [0.3], [0.25, 1.0, 3.0], [0.1, 0.7]]),
+    st.sampled_from([inf, 12.0, 3.0]),
+)
+def test_it_equals_a_twin(gaps: list[tuple[float, float]], cores: float, shares: list[float], timeout_s: float) -> None:
     arrival_s, service_s = np.cumsum([gap for gap, _ in gaps]), [service for _, service in gaps]
     function = [row % len(shares) for row in range(len(gaps))]
     functions = pd.DataFrame({"name": [str(f) for f in range(len(shares))], "app": "x", "cpu_share": shares})
+    functions["timeout_s"] = timeout_s
     trace = sim.Trace.from_arrays(function, arrival_s, service_s, functions=functions)
     platform = sim.Platform(**{**ONE_CORE, "cores": cores, "isolation": "app"})
-    ends = sim.simulate(trace, KeepForever(), platform).invocations["end_s"].tolist()
-    expected = twin(arrival_s.tolist(), service_s, [shares[f] for f in function], cores)
-    assert ends == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    calls = sim.simulate(trace, KeepForever(), platform).invocations
+    expected = twin(arrival_s.tolist(), service_s, [shares[f] for f in function], cores, timeout_s)
+    assert calls["end_s"].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    run_s = calls["end_s"] - calls["start_s"]
+    assert (calls.loc[run_s < timeout_s - 1e-6, "outcome"] == "ok").all()
+    assert (calls.loc[pd.Series(service_s) > timeout_s, "outcome"] == "timed_out").all()
 
 
 @given(
-    calls, st.integers(1, 3), st.sampled_from([0.0, 1.5]), st.sampled_from(POLICIES), st.sampled_from(["early", "late"])
+    calls,
+    st.integers(1, 3),
+    st.sampled_from([0.0, 1.5, None]),
+    st.sampled_from(POLICIES),
+    st.sampled_from(["early", "late"]),
+    st.sampled_from([inf, 6.0, 1.0]),
 )
 def test_with_cores_enough_nothing_changes_to_the_bit(
-    gaps: list[tuple[float, float]], slots: int, start_s: float, policy: sim.policies.KeepAlive, late: bool
-) -> None:
+    gaps: list[tuple[float, float]], slots: int, start_s: float | None, policy: sim.policies.KeepAlive, binding: str,
+    timeout_s: float,
+) -> None:  # fmt: skip
     arrival_s = np.cumsum([gap for gap, _ in gaps])
-    trace = sim.Trace.from_arrays([k % 2 for k in range(len(gaps))], arrival_s, [service for _, service in gaps])
-    options = {"start_s": start_s, "concurrency": slots, "binding": "late" if late else "early"}
+    functions = pd.DataFrame({"name": ["a", "b"], "timeout_s": timeout_s})
+    function = [k % 2 for k in range(len(gaps))]
+    trace = sim.Trace.from_arrays(function, arrival_s, [service for _, service in gaps], functions=functions)
+    start = {"start_s": start_s} if start_s is not None else {"start": LOADS_LATE}
+    options = {**start, "concurrency": slots, "binding": binding}
     alone = sim.simulate(trace, policy, sim.Platform(**options)).invocations
     shared = sim.simulate(trace, policy, sim.Platform(**options, processor="shared", cores=3.0)).invocations
     pd.testing.assert_frame_equal(alone, shared)
@@ -202,7 +255,7 @@ def test_time_is_stretched_as_theory_says(load: float, service: str) -> None:
         assert_mean(means, 1 / (1 - load), width=0.2)
 
 
-# A real trace, and what is refused
+# A real trace, and what makes no sense
 
 
 @pytest.mark.parametrize("policy", [FixedWindow(600), Knative(), AzureScaling()])
@@ -216,20 +269,6 @@ def test_company_slows_real_calls_down(policy: sim.policies.KeepAlive) -> None:
     assert (run_s >= trace.service_s * (1 - 1e-9) - 1e-9).all()
     assert shared.summary["latency_mean_s"] > alone.summary["latency_mean_s"]
     assert len(calls) == len(trace)
-
-
-@pytest.mark.parametrize(
-    ("options", "timeout_s", "said"),
-    [
-        ({"start_s": 1.0}, 60.0, "time-outs"),
-        ({"start": sim.load_platform("default").start}, inf, "handlers"),
-    ],
-)
-def test_what_is_not_modelled_is_refused(options: dict[str, object], timeout_s: float, said: str) -> None:
-    functions = pd.DataFrame({"name": ["f"], "timeout_s": [timeout_s]})
-    trace = sim.Trace.from_arrays([0], [0.0], 1.0, functions=functions)
-    with pytest.raises(ConfigError, match=said):
-        sim.simulate(trace, KeepForever(), sim.Platform(**options, processor="shared"))
 
 
 @pytest.mark.parametrize(
