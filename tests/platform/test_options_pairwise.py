@@ -462,12 +462,9 @@ def test_a_call_that_would_wait_for_ever_is_an_error_that_says_so(binding: str) 
         reference.run(calls, KeepForever(), platform, horizon_s=10.0)
 
 
-SHARABLE = [case for case in DESIGN if case["timeout_s"] == inf and case["start"] not in (LOADING, READY_TO_LOAD)]
-
-
-@pytest.mark.parametrize("number", range(len(SHARABLE)))
+@pytest.mark.parametrize("number", range(len(DESIGN)))
 def test_sharing_a_processor_that_is_large_enough_changes_nothing(number: int) -> None:
-    case = SHARABLE[number]
+    case = DESIGN[number]
     alone, shared = Ran.of(case, number), Ran.of(case | {"processor": "shared", "cores": 100.0}, number)
     pd.testing.assert_frame_equal(alone.calls(), shared.calls())
     pd.testing.assert_frame_equal(alone.columns.instances.frame(), shared.columns.instances.frame())
