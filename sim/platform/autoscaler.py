@@ -74,7 +74,7 @@ class Autoscaler:
     def poke(self, pool: ScaledPool) -> None:
         """A call waits, and it is as the policy's `poked` has it."""
         scaler = self._activate(pool)
-        self._apply(pool, scaler.poked(self._load(pool, (0, (), ()))), POKED)
+        self._apply(pool, scaler, scaler.poked(self._load(pool, (0, (), ()))), POKED)
         if not self._ticking:
             self._schedule()
 
@@ -96,7 +96,8 @@ class Autoscaler:
         now_s = self._calendar._now
         requests = 0
         for pool, scaler in list(self._active.items()):
-            self._apply(pool, scaler.wanted(self._load(pool, pool.meter.take(now_s))), scaler.why)
+            wanted = scaler.wanted(self._load(pool, pool.meter.take(now_s)))
+            self._apply(pool, scaler, wanted, scaler.why)
             requests += pool.meter.in_flight
             if not self._has_to_scale(pool, scaler):
                 del self._active[pool]
@@ -114,11 +115,12 @@ class Autoscaler:
         """What there is now, and what the `seconds` since the last tick were."""
         ready = pool.ready_members
         return Load(
-            self._calendar._now, ready, len(pool.members) - ready, pool.meter.in_flight, len(pool.queue), *seconds,
+            self._calendar._now, ready, len(pool.members) - ready, pool.meter.in_flight, pool.waiting, *seconds,
             pool.pods(self._calendar._now), *pool.queued(),
         )  # fmt: skip
 
-    def _apply(self, pool: ScaledPool, wanted: int | None, why: str) -> None:
+    def _apply(self, pool: ScaledPool, scaler: Scaler, wanted: int | None, why: str) -> None:
+        pool.bypassed = scaler.bypasses
         wanted = checked_wanted(self._name, wanted)
         if wanted is None:
             return
@@ -134,7 +136,7 @@ class Autoscaler:
 
     def _note(self, pool: ScaledPool, wanted: int, why: str) -> None:
         """Another number is wanted from now on."""
-        pool.wanted, ready, waiting = wanted, pool.ready_members, len(pool.queue)
+        pool.wanted, ready, waiting = wanted, pool.ready_members, pool.waiting
         starting, in_flight = len(pool.members) - ready, pool.meter.in_flight
         self._log.append((self._calendar._now, pool.function, ready, starting, in_flight, waiting, wanted, why))
 

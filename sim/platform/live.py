@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,6 +18,7 @@ from sim.platform.admission import gates, require_admissible
 from sim.platform.asked import Asked
 from sim.platform.autoscaler import Autoscaler, require_scalable
 from sim.platform.binding import BINDINGS, Binding
+from sim.platform.bypassed_pool import BypassedPool
 from sim.platform.calendar import Calendar
 from sim.platform.capacity import Capacity
 from sim.platform.choice import CHOICES, Choice, HeldFirst
@@ -26,11 +26,11 @@ from sim.platform.code_store import CodeStore
 from sim.platform.expiry import ExpiryTimer
 from sim.platform.free_slots import FreeSlots
 from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
+from sim.platform.kinds import pool_class, scaled_traits
 from sim.platform.ledger import Ledger
 from sim.platform.lifetime import Lifetimes
 from sim.platform.loading import Loading
 from sim.platform.loading_pool import LoadingPool
-from sim.platform.metered_pool import MeteredLoadingPool, MeteredPool
 from sim.platform.news import News, news
 from sim.platform.pinger import Pinger, ping_calls
 from sim.platform.platform import Platform
@@ -41,16 +41,15 @@ from sim.platform.route_cache import LearntRoutes, RouteCache
 from sim.platform.router import PoolRouter, PoolRoutes, Router, Routes
 from sim.platform.routers import ManyRouters
 from sim.platform.rules import Rules
-from sim.platform.scaled_pool import ScaledLoadingPool, ScaledPool, Waits
-from sim.platform.shared_pool import SharedPool, cores_of, sharing
+from sim.platform.scaled_pool import ScaledPool, Waits
+from sim.platform.shared_pool import SharedLoadingPool, SharedPool, cores_of
 from sim.platform.slotted_pool import SlottedPool
 from sim.platform.starter import RetryingStarter, Starter, from_nothing
 from sim.platform.startup import StartDraws, StartModel
 from sim.platform.stem_cells import CellPools
-from sim.platform.throttled_pool import ThrottledLoadingPool, ThrottledPool
+from sim.platform.throttled_pool import ThrottledPool
 from sim.platform.tracking_provisioner import TrackingProvisioner
 from sim.platform.trigger import Progress, Trigger
-from sim.platform.watched_pool import WatchedLoadingPool, WatchedPool
 from sim.policies.keepalive.demands import Admission, Floor, TrackedFloor
 from sim.policies.keepalive.role import (
     KeepAlive,
@@ -66,14 +65,6 @@ Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 NO_PINGS: Final = (np.empty(0, np.int32), np.empty(0))
 Windows: TypeAlias = "float | array[float]"
 P = TypeVar("P", bound=SlottedPool)
-SCALED: Final = MappingProxyType(
-    {
-        (False, False): (ScaledPool, ScaledLoadingPool),
-        (True, False): (MeteredPool, MeteredLoadingPool),
-        (False, True): (WatchedPool, WatchedLoadingPool),
-    }
-)
-"""The pools of scalers that need pods and that need the queue, without and with handlers that load late."""
 
 
 class Closing(Protocol):
@@ -173,7 +164,7 @@ class LivePlatform:
         rules = self._rules(choice, told, BINDINGS[platform.binding])
         pools: dict[int, SlottedPool]
         if asked.admission is None:
-            pools = self._pools(self._kind(SlottedPool, LoadingPool), rules)
+            pools = self._pools(self._kind(), rules)
         else:
             pools = {**self._throttled(asked.admission, rules)}
         self._appoint(list(pools.values()), keep_alive, asked)
@@ -182,7 +173,7 @@ class LivePlatform:
         return router, list(pools.values())
 
     def _throttled(self, admission: Admission, rules: Rules) -> dict[int, ThrottledPool]:
-        pools: dict[int, ThrottledPool] = self._pools(self._kind(ThrottledPool, ThrottledLoadingPool), rules)
+        pools: dict[int, ThrottledPool] = self._pools(self._kind(ThrottledPool), rules)
         made = gates(admission, self._registry.functions, list(pools.values()))
         for pool, gate in zip(pools.values(), made, strict=True):
             pool.gate = gate
@@ -208,8 +199,10 @@ class LivePlatform:
     def _scaled(self, policy: Scaling, horizon_s: float) -> tuple[PoolRouter, list[ScaledPool]]:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
         rules = self._rules(choice, None, Waits(policy.queue_depth))
-        plain, loading = SCALED[policy.needs_pods, policy.needs_queue]
-        by_unit: dict[int, ScaledPool] = self._pools(self._kind(plain, loading), rules)
+        by_unit: dict[int, ScaledPool] = self._pools(self._kind(*scaled_traits(policy)), rules)
+        for pool in by_unit.values():
+            if isinstance(pool, BypassedPool):
+                pool.streams = self._streams("bypass")
         unit_of = self._registry.units(self._platform.isolation)
         known = futures(self._trace, unit_of, horizon_s) if policy.needs_future else {}
         table = self._registry.functions
@@ -241,12 +234,14 @@ class LivePlatform:
             functions=len(self._registry.functions),
         )
 
-    def _kind(self, plain: Callable[..., Any], loading: Callable[..., Any]) -> Callable[..., Any]:
-        """What makes pools of a kind, or of that with handlers that load late, or with processors that are shared."""
-        kind = loading if self._starter.loads_late else plain
-        if self._platform.processor == "shared":
-            kind = sharing(kind)
-        return partial(kind, loading=self._loading()) if self._starter.loads_late else kind
+    def _kind(self, *traits: type[SlottedPool]) -> Callable[..., Any]:
+        """What makes pools that can do this, and what the platform asks of all."""
+        late, shares = self._starter.loads_late, self._platform.processor == "shared"
+        all_traits = [*traits, *([LoadingPool] if late else [])]
+        if shares:
+            all_traits.append(SharedLoadingPool if late else SharedPool)
+        kind = pool_class(all_traits or [SlottedPool])
+        return partial(kind, loading=self._loading()) if late else kind
 
     def _loading(self) -> Loading:
         return Loading(self._ledger, self._registry.functions["timeout_s"].tolist())

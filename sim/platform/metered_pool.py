@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim.platform.scaled_pool import ScaledLoadingPool, ScaledPool
+from sim.platform.scaled_pool import ScaledPool
 from sim.policies.scaling.role import PodLoad
 
 if TYPE_CHECKING:
@@ -16,13 +16,15 @@ class PodMeter:
 
     Attributes:
         ready_s: when it became ready.
+        begun: requests that it has begun.
     """
 
-    __slots__ = ("_levels_s", "_since_s", "ready_s")
+    __slots__ = ("_levels_s", "_since_s", "begun", "ready_s")
 
     def __init__(self, ready_s: float) -> None:
         self.ready_s = self._since_s = ready_s
         self._levels_s = [0.0]  # that of no request first
+        self.begun = 0
 
     def note(self, now_s: float, running: int) -> None:
         """It has served `running` requests since the last note; one more or one less, at most, before the next."""
@@ -54,7 +56,7 @@ class MeteredPool(ScaledPool):
         if meter is None:
             return PodLoad(instance.number, instance.created_s, None, 0, ())
         levels_s = meter.levels_s(now_s, instance.running)
-        return PodLoad(instance.number, instance.created_s, meter.ready_s, instance.running, levels_s)
+        return PodLoad(instance.number, instance.created_s, meter.ready_s, instance.running, levels_s, meter.begun)
 
     def ready(self, instance: SlottedInstance) -> None:
         """See `SlottedPool`."""
@@ -67,19 +69,16 @@ class MeteredPool(ScaledPool):
         super().complete(slot)
 
     def _serve(self, slot: Slot, row: int, now_s: float, end_s: float, kind: int) -> None:
-        self._note(slot.instance, now_s)
+        self._note(slot.instance, now_s, begun=1)
         super()._serve(slot, row, now_s, end_s, kind)
 
-    def _note(self, instance: SlottedInstance, now_s: float) -> None:
+    def _note(self, instance: SlottedInstance, now_s: float, begun: int = 0) -> None:
         """The number of requests that `instance` serves is about to change."""
         meter = self._meters.get(instance)
         if meter is not None:  # it does not drain
             meter.note(now_s, instance.running)
+            meter.begun += begun
 
     def _no_member(self, instance: SlottedInstance) -> None:
         self._meters.pop(instance, None)
         super()._no_member(instance)
-
-
-class MeteredLoadingPool(MeteredPool, ScaledLoadingPool):
-    """The same, where instances load their handler when they are first called."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from sim.core.errors import PolicyError
 from sim.platform.binding import Binding
 from sim.platform.instance import BUSY, IDLE, STARTING
-from sim.platform.loading_pool import LoadingPool
 from sim.platform.meter import Headcount, Meter
 from sim.platform.slotted_pool import SlottedPool
 
@@ -67,7 +66,10 @@ class ScaledPool(SlottedPool):
         poke: asks it.
         note: is told that instances have gone by themselves.
         least: members that stay however long they idle.
+        bypassed: whether calls go past the queue now, as its scaler has it; only a `BypassedPool` heeds it.
     """
+
+    bypassed = False
 
     def __init__(self, *components: Any, **options: Any) -> None:
         """Those of `SlottedPool`."""
@@ -108,6 +110,11 @@ class ScaledPool(SlottedPool):
         """Instances that have been there since before the run."""
         for _ in range(number):
             self.prewarm(self.meter.idle_s, ready_now=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self.queue)
 
     def pods(self, now_s: float) -> tuple[PodLoad, ...]:
         """What a scaler sees of each member: nothing, unless the pool is a `MeteredPool`."""
@@ -190,7 +197,3 @@ POKES: Final[Mapping[str, Callable[[ScaledPool], bool]]] = MappingProxyType(
     }
 )
 """See `Scaling.poked`."""
-
-
-class ScaledLoadingPool(ScaledPool, LoadingPool):
-    """The same, where instances load their handler when they are first called."""

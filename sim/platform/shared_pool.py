@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sim.core.time import COMPLETION
 from sim.platform.calendar import Recurring
 from sim.platform.instance import IDLE
-from sim.platform.loading_pool import LoadingPool
 from sim.platform.processor import Completion, Processor
 from sim.platform.slotted_pool import SlottedPool
 
@@ -110,12 +109,6 @@ class SharedLoadingPool(SharedPool):
         else:
             event.callbacks = [lambda _: super(SharedLoadingPool, self)._execute(slot, row, end_s)]
         heappush(self._calendar.queue, (min(end_s, instance.loaded_s), COMPLETION, row, event))
-
-
-def sharing(pool: Any) -> Any:
-    """That class of pools where requests share processors."""
-    shared = SharedLoadingPool if issubclass(pool, LoadingPool) else SharedPool
-    return type(f"Shared{pool.__name__}", (shared,) if pool is SlottedPool else (pool, shared), {})
 
 
 def cores_of(platform: Platform, memory_mb: float) -> float:

@@ -205,8 +205,9 @@ class SlottedPool:
         instance.running -= 1
         self.keeper.ended(now_s)
         retired = now_s > instance.retire_s
-        if self.queue and not retired:
-            self._take_on(slot, next(iter(self.queue.values())), now_s)
+        call = self._next(instance) if instance.claims or (self.queue and not retired) else None
+        if call is not None:
+            self._take_on(slot, call, now_s)
         elif not instance.running:
             self._ledger.busy_since_s[row] = instance.busy_since_s
             self._idle(instance, now_s, self._used_until_s(instance, row, now_s))

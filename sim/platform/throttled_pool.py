@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sim.core.time import ARRIVAL
 from sim.platform.calendar import Calendar, Recurring
-from sim.platform.loading_pool import LoadingPool
 from sim.platform.slotted_pool import SlottedPool
 from sim.platform.waiting import WaitingCall
 from sim.results.columns import REJECTED
@@ -110,7 +109,3 @@ class ThrottledPool(SlottedPool):
     def provision(self, change: int) -> bool:
         """See `SlottedPool`."""
         return self.gate.provision(change)
-
-
-class ThrottledLoadingPool(ThrottledPool, LoadingPool):
-    """The same, where instances load their handler when they are first called."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.platform.scaled_pool import ScaledLoadingPool, ScaledPool
+from sim.platform.scaled_pool import ScaledPool
 
 if TYPE_CHECKING:
     from sim.platform.slots import Slot
@@ -37,7 +37,3 @@ class WatchedPool(ScaledPool):
     def queued(self) -> tuple[Sequence[float], Sequence[float]]:
         """See `ScaledPool`."""
         return [call.since_s for call in self.queue.values()], tuple(self._durations_s)
-
-
-class WatchedLoadingPool(WatchedPool, ScaledLoadingPool):
-    """The same, where instances load their handler when they are first called."""

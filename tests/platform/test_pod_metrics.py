@@ -84,11 +84,11 @@ def test_what_is_seen_of_an_instance_second_by_second() -> None:
     assert shown == [
         PodLoad(0, 0.5, None, 0, ()),
         PodLoad(0, 0.5, None, 0, ()),
-        PodLoad(0, 0.5, 2.5, 3, (0.0, 0.5, 0.0)),  # the call of this instant came before the tick
-        PodLoad(0, 0.5, 2.5, 2, (0.0, 0.75, 0.75)),  # the first ended at 3.75
-        PodLoad(0, 0.5, 2.5, 2, (0.0, 1.75, 0.75)),
-        PodLoad(0, 0.5, 2.5, 0, (0.0, 2.75, 0.75)),  # the others have just ended
-        PodLoad(0, 0.5, 2.5, 0, (0.0, 2.75, 0.75)),
+        PodLoad(0, 0.5, 2.5, 3, (0.0, 0.5, 0.0), 3),  # the call of this instant came before the tick
+        PodLoad(0, 0.5, 2.5, 2, (0.0, 0.75, 0.75), 3),  # the first ended at 3.75
+        PodLoad(0, 0.5, 2.5, 2, (0.0, 1.75, 0.75), 3),
+        PodLoad(0, 0.5, 2.5, 0, (0.0, 2.75, 0.75), 3),  # the others have just ended
+        PodLoad(0, 0.5, 2.5, 0, (0.0, 2.75, 0.75), 3),
     ]
     assert shown[-1].request_s == 1.25 + 3.5 + 3.0
 

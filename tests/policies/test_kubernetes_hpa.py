@@ -6,6 +6,7 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,8 +28,9 @@ def run(trace: Trace, policy: KubernetesHpa, **options: object) -> Columns:
     return reference.run(trace, policy, Platform(**{"start_s": 2.0, **options}), horizon_s=trace.horizon_s)
 
 
-def calls(arrival_s: list[float], service_s: float, horizon_s: float) -> Trace:
-    return Trace.from_arrays([0] * len(arrival_s), arrival_s, service_s, horizon_s=horizon_s)
+def calls(arrival_s: list[float], service_s: float, horizon_s: float, memory_mb: float = 128.0) -> Trace:
+    functions = pd.DataFrame({"name": ["f"], "memory_mb": [memory_mb]})
+    return Trace.from_arrays([0] * len(arrival_s), arrival_s, service_s, horizon_s=horizon_s, functions=functions)
 
 
 def timeline(trace: Trace, policy: KubernetesHpa, **options: object) -> list[str]:
@@ -76,6 +78,28 @@ def test_burst_by_concurrency() -> None:
         "465.0 4 0 0 0 3 below target",
         "480.0 3 0 0 0 1 min replicas",
     ]
+
+
+def test_burst_by_rate_and_by_memory() -> None:
+    """30 calls of 10 s at 100 on a pod for 20 of 200 MB, which uses 90 MB and 5.5 for each that it serves.
+
+    Ten wait until 110. The scrape at 112.5 sees 30 begun in 15 s: 2 a second, where 1 is wanted, makes 2 pods; ten run,
+    which use 145 MB: 72 % of 200, which is no more than 10 % above 70.
+    """
+    trace = calls([100.0] * 30, 10.0, 200.0, memory_mb=200.0)
+    options = {"target_rps": 1.0, "target_memory_percent": 70, "idle_memory_percent": 45.0}
+    assert timeline(trace, KubernetesHpa(metric="rps", **options), concurrency=20) == [
+        "120.0 1 0 0 0 2 above target",
+    ]
+    assert timeline(trace, KubernetesHpa(metric="memory", **options), concurrency=20) == []
+    options["target_memory_percent"] = 60
+    assert timeline(trace, KubernetesHpa(metric="memory", **options), concurrency=20) == [
+        "120.0 1 0 0 0 2 above target",
+    ]
+    options["target_memory_percent"] = 20  # idle pods use more than twice that, and each new one does
+    both = KubernetesHpa(metric=["rps", "memory"], **options)
+    assert hash(both) != hash(KubernetesHpa(metric="rps", **options))
+    assert timeline(trace, both, concurrency=20)[0] == "30.0 1 0 0 0 3 above target"
 
 
 def test_idle() -> None:
@@ -217,7 +241,7 @@ def test_a_pod_uses_what_its_requests_do_but_never_more_than_it_has(
     slots: int, each: float, cores: float, spent_s: list[float]
 ) -> None:
     unit = Unit(slots, cores=cores, cpu_share=each)
-    samples, has = KubernetesHpa().samples(unit), cpu_milli(unit) / 1000
+    samples, has = KubernetesHpa().samples(unit, "cpu"), cpu_milli(unit) / 1000
     samples.scrape(15.0, [pod(0, 0.0)])
     samples.scrape(30.0, [pod(0, 0.0, *spent_s[:slots])])
     used = sum(min(level * each, has) * level_s for level, level_s in enumerate(spent_s[:slots], 1)) / 15.0
@@ -304,7 +328,7 @@ class Noting(KubernetesHpaScaler):
     def wanted(self, load: Load) -> int:
         answer = super().wanted(load)
         if not load.now_s % 15.0:
-            self._policy.seen.extend((load.now_s, each, self.samples.of(each.name)) for each in load.pods)
+            self._policy.seen.extend((load.now_s, each, self.samples[0].of(each.name)) for each in load.pods)
         return answer
 
 
@@ -351,7 +375,12 @@ def test_real_calls(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"metric": "memory"}, "metric must be cpu or concurrency"),
+        ({"metric": "disk"}, "metric must be one or several of cpu, memory, concurrency, rps"),
+        ({"metric": ["cpu", "disk"]}, "metric must be one or several of"),
+        ({"metric": []}, "metric must be one or several of"),
+        ({"target_rps": 0.0}, "target_rps must be a finite number >= 0.001"),
+        ({"target_memory_percent": 0}, "target_memory_percent must be a whole number >= 1"),
+        ({"idle_memory_percent": 101.0}, "idle_memory_percent must be"),
         ({"min_replicas": 0}, "min_replicas must be >= 1: Kubernetes comes back from 0 only by a metric"),
         ({"min_replicas": -1}, "min_replicas must be a whole number >= 1"),
         ({"min_replicas": 3, "max_replicas": 2}, "max_replicas must be a whole number >= 3"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from sim.core import checks
 from sim.core.errors import ConfigError
@@ -23,11 +23,11 @@ class Knative(Scaling):
 
     A function is a revision whose container concurrency is the platform's `concurrency`. Once a second the load of all
     its pods and of the activator is recorded; every `tick_s` the rule of `Kpa` decides from the averages over the
-    stable and the panic window. Where no pod is wanted the first call is told to the autoscaler at once.
+    stable and the panic window. Where no pod is wanted the first call is told to the autoscaler at once. While the
+    excess burst capacity is negative calls go through the activator, and wait there; else to any pod, and wait in it.
 
     Source: Knative serving, 98e5ef90: pkg/autoscaler/scaling, pkg/reconciler/autoscaling/kpa/scaler.go; defaults,
-    config/core/configmaps/autoscaler.yaml. Not modelled: that with more than three pods only a sample of them is asked,
-    and that pods queue requests of their own once the activator is out of the path.
+    config/core/configmaps/autoscaler.yaml. Not modelled: that with more than three pods only a sample of them is asked.
 
     Attributes:
         metric: requests in flight (concurrency), or requests a second (rps).
@@ -49,9 +49,11 @@ class Knative(Scaling):
         pod_retention_s: seconds that the last pod stays at least once nothing is wanted.
         weighted: whether recent seconds weigh more.
         queue_depth: calls of a function that the activator lets wait.
+        pod_queue_depth: calls that a pod lets wait, for each that it serves at a time: the limit of its queue-proxy.
         tick_s: seconds between decisions.
     """
 
+    may_bypass: ClassVar[bool] = True
     metric: Metric = "concurrency"
     target_utilization: float = 0.7
     rps_target: float = 200.0
@@ -70,6 +72,7 @@ class Knative(Scaling):
     pod_retention_s: float = 0.0
     weighted: bool = False
     queue_depth: float = 10_000
+    pod_queue_depth: float = 10
     tick_s: float = 2.0
 
     def __post_init__(self) -> None:
@@ -88,6 +91,7 @@ class Knative(Scaling):
             checks.whole(f"Knative: {name}", getattr(self, name), low=0)
         checks.whole("Knative: max_scale", self.max_scale, low=max(1, self.min_scale), or_infinity=True)
         checks.whole("Knative: queue_depth", self.queue_depth, low=1, or_infinity=True)
+        checks.whole("Knative: pod_queue_depth", self.pod_queue_depth, low=0, or_infinity=True)
         self.scaler(Unit(1))  # the rest is checked where it is used
 
     def at_start(self) -> int:
@@ -174,6 +178,7 @@ class KnativeScaler(Scaler):
         self._desired = decision.desired
         bounded = int(min(max(decision.desired, self._least), self._most))
         wanted = self._to_zero.settle(now_s, bounded, decision.excess_burst_capacity)
+        self.bypasses = not self._to_zero.activator_in_path
         if wanted != bounded:
             self.why = "before zero"
         elif bounded != decision.desired:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from functools import partial
+from typing import ClassVar, Final, Literal, get_args
 
 from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.core.time import next_multiple_s
 from sim.policies.scaling.hpa import Hpa, HpaDecision
 from sim.policies.scaling.hpa_values import Behavior, MetricSpec, Pod
-from sim.policies.scaling.pod_samples import CpuSamples, PodSamples, RequestSamples
+from sim.policies.scaling.pod_samples import (
+    CpuSamples,
+    MemorySamples,
+    PodSamples,
+    RateSamples,
+    RequestSamples,
+    memory_milli,
+)
 from sim.policies.scaling.role import Load, PodLoad, Scaler, Scaling, Unit
 
-Metric = Literal["cpu", "concurrency"]
+Metric = Literal["cpu", "memory", "concurrency", "rps"]
 LIMITS: Final = {
     "TooFewReplicas": "min replicas",
     "TooManyReplicas": "max replicas",
@@ -41,10 +49,13 @@ class KubernetesHpa(Scaling):
     cluster spreads; `scrape_lag_s` is an assumption, the mean of a lag that may be anything.
 
     Attributes:
-        metric: CPU over what pods request (cpu), or requests a pod serves on the average of the time between two
-            scrapes (concurrency).
+        metric: CPU or memory over what pods request (cpu, memory), requests a pod serves on the average of the time
+            between two scrapes (concurrency), or begins a second (rps); of several the one that wants most decides.
         target_cpu_percent: per cent of the cores that a pod requests, to be used.
+        target_memory_percent: per cent of the memory that a pod requests, to be used.
         target_requests: requests that a pod should serve; Kubernetes has no default.
+        target_rps: requests a second that a pod should begin; Kubernetes has no default.
+        idle_memory_percent: per cent of its memory that a pod uses while it serves nothing; ours, no trace tells.
         min_replicas: pods at least, and when the trace begins.
         max_replicas: pods at most; Kubernetes wants it said, and this is AWS Lambda's default for an account.
         behavior: how scaling behaves either way; None: at most twice as many or 4 at each sync, down not below anything
@@ -60,9 +71,12 @@ class KubernetesHpa(Scaling):
     """
 
     needs_pods: ClassVar[bool] = True
-    metric: Metric = "cpu"
+    metric: Metric | tuple[Metric, ...] = "cpu"
     target_cpu_percent: int = 80
+    target_memory_percent: int = 80
     target_requests: float = 0.8
+    target_rps: float = 10.0
+    idle_memory_percent: float = 50.0
     min_replicas: int = 1
     max_replicas: int = 1000
     behavior: Behavior | None = None
@@ -74,18 +88,26 @@ class KubernetesHpa(Scaling):
     queue_depth: float = 10_000
 
     def __post_init__(self) -> None:
-        if self.metric not in ("cpu", "concurrency"):
-            raise ConfigError(f"KubernetesHpa: metric must be cpu or concurrency, not {self.metric!r}")
+        metric: object = self.metric
+        if isinstance(metric, list):  # as a configuration has it
+            object.__setattr__(self, "metric", tuple(metric))
+        if not self.metrics or not set(self.metrics) <= set(get_args(Metric)):
+            raise ConfigError(
+                f"KubernetesHpa: metric must be one or several of {', '.join(get_args(Metric))}, not {self.metric!r}"
+            )
         if self.min_replicas == 0:
             raise ConfigError(
                 "KubernetesHpa: min_replicas must be >= 1: Kubernetes comes back from 0 only by a metric that is not "
                 "measured on pods, behind a feature gate"
             )
-        checks.whole("KubernetesHpa: target_cpu_percent", self.target_cpu_percent, low=1)
+        for name in ("target_cpu_percent", "target_memory_percent"):
+            checks.whole(f"KubernetesHpa: {name}", getattr(self, name), low=1)
+        checks.number("KubernetesHpa: idle_memory_percent", self.idle_memory_percent, low=0, high=100)
         checks.whole("KubernetesHpa: min_replicas", self.min_replicas, low=1)
         checks.whole("KubernetesHpa: max_replicas", self.max_replicas, low=self.min_replicas)
         checks.whole("KubernetesHpa: queue_depth", self.queue_depth, low=1, or_infinity=True)
-        checks.number("KubernetesHpa: target_requests", self.target_requests, low=0.001)
+        for name in ("target_requests", "target_rps"):
+            checks.number(f"KubernetesHpa: {name}", getattr(self, name), low=0.001)
         for name in ("sync_s", "scrape_s"):
             checks.number(f"KubernetesHpa: {name}", getattr(self, name), above=0)
         checks.number("KubernetesHpa: scrape_lag_s", self.scrape_lag_s, low=0)
@@ -114,22 +136,34 @@ class KubernetesHpa(Scaling):
         """The next scrape or sync."""
         return min(self.next_scrape_s(now_s), self.next_sync_s(now_s))
 
-    def samples(self, unit: Unit) -> PodSamples:
-        """The metric of pods of `unit`, before the first scrape."""
-        if self.metric == "concurrency":
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All that count."""
+        return (self.metric,) if isinstance(self.metric, str) else self.metric
+
+    def samples(self, unit: Unit, metric: Metric) -> PodSamples:
+        """A metric of pods of `unit`, before the first scrape."""
+        if metric == "concurrency":
             return RequestSamples(unit.concurrency)
+        if metric == "rps":
+            return RateSamples(unit.concurrency)
+        if metric == "memory":
+            return MemorySamples(unit, self.idle_memory_percent / 100, self.scrape_s)
         cores = cpu_milli(unit) / 1000
         usage = [min(running * unit.cpu_share, cores) for running in range(1, unit.concurrency + 1)]
         return CpuSamples(usage, self.scrape_s)
 
     def hpa(self) -> Hpa:
         """The rule, before the first sync."""
-        metric = MetricSpec("resource_util", self.target_cpu_percent, "cpu")
-        if self.metric == "concurrency":
-            metric = MetricSpec("pods", round(self.target_requests * 1000), name="concurrency")
+        targets = {
+            "cpu": MetricSpec("resource_util", self.target_cpu_percent, "cpu"),
+            "memory": MetricSpec("resource_util", self.target_memory_percent, "memory"),
+            "concurrency": MetricSpec("pods", round(self.target_requests * 1000), name="concurrency"),
+            "rps": MetricSpec("pods", round(self.target_rps * 1000), name="rps"),
+        }
         return Hpa(
-            (metric,), self.min_replicas, self.max_replicas, self.behavior, self.tolerance,
-            downscale_stabilization_s=self.downscale_stabilization_s,
+            tuple(targets[metric] for metric in self.metrics), self.min_replicas, self.max_replicas, self.behavior,
+            self.tolerance, downscale_stabilization_s=self.downscale_stabilization_s,
         )  # fmt: skip
 
     def scaler(self, unit: Unit) -> KubernetesHpaScaler:
@@ -148,15 +182,18 @@ class KubernetesHpaScaler(Scaler):
     remembers = True  # a Deployment replaces what is missing, whether anybody calls or not
 
     def __init__(self, policy: KubernetesHpa, unit: Unit) -> None:
-        self.hpa, self.samples = policy.hpa(), policy.samples(unit)
-        self._policy, self._cpu_milli = policy, cpu_milli(unit)
+        self.hpa = policy.hpa()
+        self.samples = [policy.samples(unit, metric) for metric in policy.metrics]
+        self._policy = policy
+        self._as_pod = partial(Pod, cpu_request_milli=cpu_milli(unit), memory_request_milli=memory_milli(unit))
         self._replicas = policy.min_replicas
         self._scrape_at_s, self._sync_at_s = policy.next_scrape_s(0.0), policy.next_sync_s(0.0)
 
     def wanted(self, load: Load) -> int:
         """Scrape if it is time to, and then decide if it is time to."""
         if load.now_s >= self._scrape_at_s:
-            self.samples.scrape(load.now_s, load.pods)
+            for samples in self.samples:
+                samples.scrape(load.now_s, load.pods)
             self._scrape_at_s = self._policy.next_scrape_s(load.now_s)
         if load.now_s >= self._sync_at_s:
             self._sync(load)
@@ -169,19 +206,18 @@ class KubernetesHpaScaler(Scaler):
 
     def _sync(self, load: Load) -> None:
         pods = [self._pod(pod) for pod in load.pods]
-        samples = [self.samples.of(pod.name) for pod in load.pods]
-        for k in range(self._replicas - len(pods)):
-            pods.append(Pod(f"without room {k}", "Pending", cpu_request_milli=self._cpu_milli))
-            samples.append(None)
-        decision = self.hpa.decide(load.now_s, self._replicas, pods, [samples])
+        missing = self._replicas - len(pods)
+        values = [[samples.of(pod.name) for pod in load.pods] + [None] * missing for samples in self.samples]
+        pods += [self._as_pod(f"without room {k}", "Pending") for k in range(missing)]
+        decision = self.hpa.decide(load.now_s, self._replicas, pods, values)
         self.why = _why(decision, self._replicas)
         self._replicas = decision.desired
 
     def _pod(self, pod: PodLoad) -> Pod:
-        name, request = str(pod.name), self._cpu_milli
+        name = str(pod.name)
         if pod.ready_s is None:
-            return Pod(name, "Pending", pod.created_s, ready=False, cpu_request_milli=request)
-        return Pod(name, "Running", pod.created_s, True, pod.ready_s, cpu_request_milli=request)
+            return self._as_pod(name, "Pending", pod.created_s, ready=False)
+        return self._as_pod(name, "Running", pod.created_s, True, pod.ready_s)
 
 
 def _why(decision: HpaDecision, replicas: int) -> str:
@@ -194,5 +230,5 @@ def _why(decision: HpaDecision, replicas: int) -> str:
     if decision.desired < replicas:
         return "below target"
     if decision.desired > replicas:  # be it because an earlier sync wanted that, and was limited
-        return "above target" if decision.proposals[0].replicas > replicas else "stabilised"
+        return "above target" if max(each.replicas for each in decision.proposals) > replicas else "stabilised"
     return "stabilised" if decision.conditions.able_to_scale.endswith("Stabilized") else "no change"

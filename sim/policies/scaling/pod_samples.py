@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 from sim.policies.scaling.hpa_values import Sample, to_ns
-from sim.policies.scaling.role import PodLoad
+from sim.policies.scaling.role import PodLoad, Unit
 
 Reading: TypeAlias = tuple[int, int]
 """Nanoseconds: the time of a scrape, and what the counter of a pod had come to."""
@@ -40,12 +40,11 @@ class PodSamples(ABC):
         for pod in pods:
             if pod.ready_s is None or to_ns(pod.ready_s) == now_ns:
                 continue
-            total = sum(rate * level_s for rate, level_s in zip(self._rates, pod.levels_s, strict=False))
-            self._readings[pod.name] = now_ns, to_ns(total)
+            self._readings[pod.name] = reading = now_ns, to_ns(self._counter(pod))
             first = before.get(pod.name) or self._first_reading(to_ns(pod.ready_s), now_ns)
             if first is not None:
-                gained, window_ns = to_ns(total) - first[1], now_ns - first[0]
-                self._samples[pod.name] = Sample(self._milli(gained, window_ns), now_s, window_ns / 1e9)
+                gained, window_ns = reading[1] - first[1], now_ns - first[0]
+                self._samples[pod.name] = Sample(self._milli(pod, gained, window_ns), now_s, window_ns / 1e9)
 
     def of(self, name: int) -> Sample | None:
         """The sample of a pod, if there is one."""
@@ -55,8 +54,11 @@ class PodSamples(ABC):
         """What stands for the reading before the first one."""
         return None
 
+    def _counter(self, pod: PodLoad) -> float:
+        return sum(rate * level_s for rate, level_s in zip(self._rates, pod.levels_s, strict=False))
+
     @abstractmethod
-    def _milli(self, gained_ns: int, window_ns: int) -> int:
+    def _milli(self, pod: PodLoad, gained_ns: int, window_ns: int) -> int:
         """The rate in 1/1000, as whoever serves the metric rounds it."""
 
 
@@ -83,9 +85,36 @@ class CpuSamples(PodSamples):
     def _first_reading(self, ready_ns: int, now_ns: int) -> Reading | None:
         return (ready_ns, 0) if FRESH_NS <= now_ns - ready_ns < self._scrape_ns else None
 
-    def _milli(self, gained_ns: int, window_ns: int) -> int:
+    def _milli(self, pod: PodLoad, gained_ns: int, window_ns: int) -> int:
         nano = gained_ns * 10**9 // window_ns
         return -(-nano // 10**6)
+
+
+class MemorySamples(CpuSamples):
+    """The memory that pods use at the instant of a scrape, from metrics-server: where there is a sample of CPU.
+
+    A pod that serves nothing uses a share of its memory, one that serves all it can all of it, in proportion between.
+    """
+
+    def __init__(self, unit: Unit, idle_share: float, scrape_s: float) -> None:
+        """Without a scrape yet.
+
+        Args:
+            unit: whose pods they are.
+            idle_share: of its memory, used by a pod that serves nothing.
+            scrape_s: seconds between scrapes.
+        """
+        super().__init__([], scrape_s)
+        self._unit, self._idle_share = unit, idle_share
+
+    def _milli(self, pod: PodLoad, gained_ns: int, window_ns: int) -> int:
+        busy = pod.running / self._unit.concurrency
+        return int(memory_milli(self._unit) * (self._idle_share + (1 - self._idle_share) * busy))
+
+
+def memory_milli(unit: Unit) -> int:
+    """What a pod of `unit` has and requests, in 1/1000 bytes."""
+    return round(unit.memory_mb * 2**20) * 1000
 
 
 class RequestSamples(PodSamples):
@@ -100,5 +129,12 @@ class RequestSamples(PodSamples):
         """Without a scrape yet; a pod serves at most `concurrency` requests at a time."""
         super().__init__([float(requests) for requests in range(1, concurrency + 1)])
 
-    def _milli(self, gained_ns: int, window_ns: int) -> int:
+    def _milli(self, pod: PodLoad, gained_ns: int, window_ns: int) -> int:
         return gained_ns * 1000 // window_ns
+
+
+class RateSamples(RequestSamples):
+    """Requests that pods begin a second, likewise."""
+
+    def _counter(self, pod: PodLoad) -> float:
+        return float(pod.begun)

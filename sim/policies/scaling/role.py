@@ -48,6 +48,7 @@ class PodLoad(NamedTuple):
         running: requests that it serves.
         levels_s: seconds since it was ready in which it served just 1, just 2, ... requests, up to the most it ever
             did.
+        begun: requests that it has begun since it was ready.
     """
 
     name: int
@@ -55,6 +56,7 @@ class PodLoad(NamedTuple):
     ready_s: float | None
     running: int
     levels_s: tuple[float, ...]
+    begun: int = 0
 
     def core_s(self, unit: Unit) -> float:
         """Core-seconds that they have used since it was ready: what all ask for, and never more than there is."""
@@ -107,9 +109,12 @@ class Scaler(ABC):
 
     Attributes:
         why: the reason of the last decision, in a word or two: for the log.
+        bypasses: whether calls go to any ready instance from now on, and wait in it if need be, where the policy
+            `may_bypass` the queue.
     """
 
     why: str = ""
+    bypasses: bool = False
 
     @abstractmethod
     def wanted(self, load: Load) -> int | None:
@@ -140,21 +145,25 @@ class Scaling(KeepAlive):
         needs_queue: whether they look at single requests.
         poked: when they are asked between ticks, because a request waits: if there is no instance, nor one starting
             (``at_zero``); if no other waits (``when_queue_forms``); or if more wait than slots start (``at_miss``).
+        may_bypass: whether they may have calls go past the queue, straight to instances (`Scaler.bypasses`).
         sleeps_unless_calls_wait: whether they need no tick while no request waits; they see no seconds then.
         idle_s: seconds after which an idle instance goes by itself, unless `least` are left; infinity: it does not.
         least: instances that stay.
         tick_s: seconds between decisions.
         queue_depth: calls of a unit that may wait; further ones are rejected.
+        pod_queue_depth: calls that may wait in an instance, for each that it serves at a time; others are rejected.
     """
 
     needs_pods: ClassVar[bool] = False
     needs_queue: ClassVar[bool] = False
+    may_bypass: ClassVar[bool] = False
     poked: ClassVar[Poked] = "at_zero"
     sleeps_unless_calls_wait: ClassVar[bool] = False
     idle_s: float = inf
     least: int = 0
     tick_s: float
     queue_depth: float = inf
+    pod_queue_depth: float = inf
 
     @abstractmethod
     def scaler(self, unit: Unit) -> Scaler:

@@ -30,6 +30,11 @@ class ScaleToZero:
         self._inactive_since_s: float | None = None
         self._proxy_since_s: float | None = 0.0  # since when the activator has been in the path
 
+    @property
+    def activator_in_path(self) -> bool:
+        """Whether calls are routed to the activator."""
+        return self._proxy_since_s is not None
+
     def settle(self, now_s: float, wanted: int, excess_burst_capacity: int) -> int:
         """The pods there should be, where `wanted` are by load and bounds."""
         if wanted > 0:
