@@ -10,6 +10,8 @@ IN_CI = os.environ.get("CI") == "true"
 
 # Read when matplotlib is first imported, by subprocesses too: no test opens a window.
 os.environ["MPLBACKEND"] = "Agg"
+# The tests have the cores already: a run takes more than one of them only where it is told to, by executor.jobs.
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"
 
 # No deadline: the first example pays for imports. In CI the same examples each time, so that red means a change.
 settings.register_profile("default", max_examples=50, deadline=None, derandomize=IN_CI)
