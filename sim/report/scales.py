@@ -106,7 +106,9 @@ def time_unit(span_s: float) -> tuple[float, str]:
 
 def _linear(values: FloatArray, most: float) -> Scale:
     least, largest = float(values.min()), float(values.max())
-    room = MARGIN / (1 - 2 * MARGIN) * (largest - least) or 0.1 * (largest or 1.0)
+    room = MARGIN / (1 - 2 * MARGIN) * (largest - least)
+    if room <= 1e-6 * largest:  # they are the same but for rounding
+        room = 0.1 * (largest or 1.0)
     low, high = least - room if least > room else -0.4 * room, largest + room
     ticks = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return Scale("linear", low, high, tuple(t for t in map(float, ticks) if max(low, 0) <= t <= min(high, most)))
