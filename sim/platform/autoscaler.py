@@ -53,6 +53,7 @@ class Autoscaler:
         self._calendar, self._units, self._horizon_s = calendar, units, horizon_s
         self._policy, self._name = policy, type(policy).__name__
         self._only_queues = policy.sleeps_unless_calls_wait
+        self._looks_closer = policy.needs_pods or policy.needs_queue
         self._scalers: dict[ScaledPool, Scaler] = {}  # of the units that were ever active
         self._active: dict[ScaledPool, Scaler] = {}
         self._event = Recurring(calendar)
@@ -95,11 +96,12 @@ class Autoscaler:
     def _tick(self, _: Recurring) -> None:
         now_s = self._calendar._now
         requests = 0
+        load, apply, only_queues = self._load, self._apply, self._only_queues
         for pool, scaler in list(self._active.items()):
-            wanted = scaler.wanted(self._load(pool, pool.meter.take(now_s)))
-            self._apply(pool, scaler, wanted, scaler.why)
+            wanted = scaler.wanted(load(pool, pool.meter.take(now_s)))
+            apply(pool, scaler, wanted, scaler.why)
             requests += pool.meter.in_flight
-            if not self._has_to_scale(pool, scaler):
+            if (only_queues or not pool.members) and not self._has_to_scale(pool, scaler):
                 del self._active[pool]
         self._idle_ticks = self._idle_ticks + 1 if requests and not self._calendar.queue else 0
         self._ticking = False
@@ -113,14 +115,16 @@ class Autoscaler:
 
     def _load(self, pool: ScaledPool, seconds: tuple[int, Sequence[float], Sequence[int]]) -> Load:
         """What there is now, and what the `seconds` since the last tick were."""
-        ready = pool.ready_members
-        return Load(
-            self._calendar._now, ready, len(pool.members) - ready, pool.meter.in_flight, pool.waiting, *seconds,
-            pool.pods(self._calendar._now), *pool.queued(),
-        )  # fmt: skip
+        now_s, ready = self._calendar._now, pool.ready_members
+        starting, in_flight, waiting = len(pool.members) - ready, pool.meter.in_flight, pool.waiting
+        if not self._looks_closer:
+            return Load(now_s, ready, starting, in_flight, waiting, *seconds)
+        return Load(now_s, ready, starting, in_flight, waiting, *seconds, pool.pods(now_s), *pool.queued())
 
     def _apply(self, pool: ScaledPool, scaler: Scaler, wanted: int | None, why: str) -> None:
         pool.bypassed = scaler.bypasses
+        if type(wanted) is int and wanted == pool.wanted == len(pool.members):
+            return  # as it is: nearly every tick
         wanted = checked_wanted(self._name, wanted)
         if wanted is None:
             return

@@ -153,14 +153,16 @@ class KnativeScaler(Scaler):
 
         Without a pod there is nobody to ask, and the activator reports only seconds in which it had requests.
         """
-        values = list(map(float, load.arrivals)) if self._by_rate else list(load.concurrency)
+        values = [float(calls) for calls in load.arrivals] if self._by_rate else load.concurrency
         first = load.since + 1
         if self._told is not None:
             told = self._told[0] - load.since
             if 0 <= told < len(values):
+                values = [*values]
                 values[told] -= self._told[1]
                 self._told = None
         if not load.ready:
+            values = [*values]
             while values and not values[-1]:
                 values.pop()
             while values and not values[0]:
@@ -171,10 +173,12 @@ class KnativeScaler(Scaler):
             self.panic.record_each(first, values)
 
     def _decide(self, now_s: float, ready: int, *, any_pods: bool) -> int | None:
-        if any_pods and self.stable.empty(now_s):
+        second = self.stable.bucket(now_s)  # as of the other window
+        empty = self.stable.empty_at(second)
+        if any_pods and empty:
             return None  # pods that have not reported yet: no data, no decision
-        self._active = not self.stable.empty(now_s)
-        decision = self.kpa.decide(now_s, ready, self.stable.average(now_s), self.panic.average(now_s))
+        self._active = not empty
+        decision = self.kpa.decide(now_s, ready, self.stable.average_at(second), self.panic.average_at(second))
         self._desired = decision.desired
         bounded = int(min(max(decision.desired, self._least), self._most))
         wanted = self._to_zero.settle(now_s, bounded, decision.excess_burst_capacity)

@@ -135,7 +135,9 @@ class Kpa:
             return NO_DECISION
         pods = max(1, ready)
         wanted_by_panic = ceil(panic / self.target)
-        self._settle_panic(now_s, wanted_by_panic / pods >= self.panic_threshold)
+        over = wanted_by_panic / pods >= self.panic_threshold
+        if over or self._panic_time_ns is not None:
+            self._settle_panic(now_s, over)
         desired = self._within_rates(pods, ceil(stable / self.target))
         if self._panic_time_ns is not None:
             desired = max(desired, self._within_rates(pods, wanted_by_panic), self._max_panic_pods)
@@ -153,8 +155,9 @@ class Kpa:
 
     def _within_rates(self, pods: int, wanted: int) -> int:
         least = floor(pods / self.max_scale_down_rate) if self.reachable else 0
-        bounded = min(max(wanted, least), ceil(self.max_scale_up_rate * pods))
-        return max(bounded, self.activation_scale) if wanted > 0 else bounded
+        most = ceil(self.max_scale_up_rate * pods)
+        bounded = least if wanted < least else min(wanted, most)
+        return self.activation_scale if bounded < self.activation_scale and wanted > 0 else bounded
 
     def _excess_burst_capacity(self, ready: int, panic: float) -> int:
         if self.target_burst_capacity > 0:

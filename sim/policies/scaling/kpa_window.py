@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from math import exp, floor, log, modf
 from typing import Final
@@ -55,7 +56,7 @@ class KpaWindow:
         checks.whole("KpaWindow: granularity_s", granularity_s, low=1)
         self._unit_s = int(granularity_s)
         self._window_ns = _window_ns(window_s)
-        self._ring = [0.0] * self._buckets_of(self._window_ns)  # bucket i is at i modulo its length
+        self._ring = array("d", [0.0]) * self._buckets_of(self._window_ns)  # bucket i is at i modulo its length
         self._decay = _decay(len(self._ring)) if weighted else None
         self._total = 0.0
         self._first = self._last = NEVER  # the buckets of the first and the last write
@@ -68,14 +69,19 @@ class KpaWindow:
     def record_each(self, first_s: float, values: Iterable[float]) -> None:
         """Record a value a bucket: the first in that of `first_s`, each other one in the next."""
         ring, size, total, first, last = self._ring, len(self._ring), self._total, self._first, self._last
-        for bucket, value in enumerate(values, self._bucket(first_s)):
+        for bucket, value in enumerate(values, self.bucket(first_s)):
             ahead = bucket - last
+            if ahead == 1 < size:  # the usual case of what follows
+                place, last = bucket % size, bucket
+                total = total - ring[place] + value
+                ring[place] = 0.0 + value
+                continue
             if ahead <= -size:
                 continue
             if ahead and (first == NEVER or bucket < first):
                 first = bucket
             if ahead >= size:
-                ring[:], total, first, last = [0.0] * size, 0.0, bucket, bucket
+                ring[:], total, first, last = array("d", [0.0]) * size, 0.0, bucket, bucket
             elif ahead > 0:
                 for skipped in range(last + 1, bucket + 1):
                     total -= ring[skipped % size]
@@ -87,7 +93,11 @@ class KpaWindow:
 
     def average(self, now_s: float) -> float:
         """The average at `now_s`, which may lie before the last write; 0 if nothing was written for a window."""
-        bucket, size = self._bucket(now_s), len(self._ring)
+        return self.average_at(self.bucket(now_s))
+
+    def average_at(self, bucket: int) -> float:
+        """The average at the times of a bucket."""
+        size = len(self._ring)
         quiet = bucket - self._last if bucket > self._last else 0
         if quiet >= size:
             return 0.0
@@ -98,7 +108,11 @@ class KpaWindow:
 
     def empty(self, now_s: float) -> bool:
         """Whether the last write was more than a window ago, or never: there is nothing to decide on."""
-        return self._bucket(now_s) - self._last > self._window_ns // (self._unit_s * NANOSECONDS)
+        return self.empty_at(self.bucket(now_s))
+
+    def empty_at(self, bucket: int) -> bool:
+        """The same at the times of a bucket."""
+        return bucket - self._last > self._window_ns // (self._unit_s * NANOSECONDS)
 
     def resize(self, window_s: float, now_s: float) -> None:
         """Change the window, keeping the newest buckets that fit.
@@ -113,7 +127,7 @@ class KpaWindow:
         if window_ns == self._window_ns:
             return
         size = self._buckets_of(window_ns)
-        ring, total, first = [0.0] * size, 0.0, NEVER
+        ring, total, first = array("d", [0.0]) * size, 0.0, NEVER
         if not self.empty(now_s):
             for age, value in enumerate(self._newest_first()[:size]):
                 ring[(self._last - age) % size] = value
@@ -123,7 +137,7 @@ class KpaWindow:
         self._decay = _decay(size) if self._decay is not None else None
         self._aged_to = NEVER
 
-    def _bucket(self, now_s: float) -> int:
+    def bucket(self, now_s: float) -> int:
         """The bucket of the nearest whole nanosecond."""
         second = floor(now_s)
         return (second + (now_s - second >= NEXT_SECOND)) // self._unit_s
@@ -149,7 +163,7 @@ class KpaWindow:
             weight *= 1.0 - decay
         return total
 
-    def _newest_first(self) -> list[float]:
+    def _newest_first(self) -> array[float]:
         slot = self._last % len(self._ring)
         return self._ring[slot::-1] + self._ring[:slot:-1]
 
