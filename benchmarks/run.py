@@ -129,6 +129,21 @@ def tick(live: int, rounds: int) -> tuple[str, str, str]:
     return f"a tick of Knative's autoscaler, {live:,} live functions, in bare calls", shown, f"{ratio:.2f} (at most 3)"
 
 
+def calls_under_a_scaler(calls: int, rounds: int) -> tuple[str, str, str]:
+    """Calls between the ticks of a scaler, on instances that are there, against the bare loop."""
+    trace, platform = poisson(100, calls, 0.1, 1.0), sim.load_platform("default")
+    policy = sim.policies.FixedScale(2, tick_s=3600.0)
+
+    def run() -> float:
+        begin = time.perf_counter()
+        sim.simulate(trace, policy, platform=platform)
+        return time.perf_counter() - begin
+
+    bare, full, ratio = alternate(rounds, lambda: bare_loop(calls), run)
+    rates = f"{calls / full:,.0f} calls/s against {calls / bare:,.0f}"
+    return "calls between ticks of a scaler, rate against the bare loop", rates, f"{ratio:.2f} (at least 1.0)"
+
+
 def functions_that_sleep(calls: int, rounds: int) -> tuple[str, str, str]:
     """10,000 functions that are never called, beside 100 that are, under Knative's autoscaler."""
     trace, platform = poisson(100, calls, 0.1, 1.0), sim.load_platform("default")
@@ -171,7 +186,13 @@ def main() -> None:
     if chosen.trace:
         table.add_row(*peak_memory(chosen.trace))
     else:
-        for figure in (platform_against_bare, many_functions, many_instances, functions_that_sleep):
+        for figure in (
+            platform_against_bare,
+            many_functions,
+            many_instances,
+            calls_under_a_scaler,
+            functions_that_sleep,
+        ):
             table.add_row(*figure(chosen.calls, chosen.rounds))
         for live in (100, 1000):
             table.add_row(*tick(live, chosen.rounds))

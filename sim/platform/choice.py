@@ -27,6 +27,8 @@ class Choosable(Protocol):
 
 
 S = TypeVar("S", bound=Choosable)
+FEW_SLOTS: Final = 3
+"""Up to which Knative's activator fills one pod before it looks at the next."""
 
 
 class Choice(ABC):
@@ -152,6 +154,21 @@ class RoundRobin(_ByCreation):
         return slot
 
 
+class ByConcurrency(_ByCreation):
+    """The first available for instances of up to three slots, round robin for more.
+
+    Knative's activator, where a revision sets a container concurrency (Knative serving, 98e5ef90, pkg/activator/net/
+    throttler.go); where it does not, `PowerOfTwoChoices`.
+    """
+
+    def __init__(self) -> None:
+        self._few, self._many = OldestCreated(), RoundRobin()
+
+    def take(self, free: list[S], function: int, k: int) -> S:
+        """By one or the other."""
+        return (self._few if len(free[0].instance.slots) <= FEW_SLOTS else self._many).take(free, function, k)
+
+
 class HeldFirst(Choice):
     """Slots of held instances before all others, by another choice among each: provisioned ones are paid for anyway."""
 
@@ -186,6 +203,7 @@ CHOICES: Final[Mapping[str, Callable[[list[int]], Choice]]] = MappingProxyType(
         "least_connections": lambda _: LeastConnections(),
         "power_of_two": PowerOfTwoChoices,
         "round_robin": lambda _: RoundRobin(),
+        "by_concurrency": lambda _: ByConcurrency(),
     }
 )
 """Choices by name; each is made from the functions' streams of draws."""

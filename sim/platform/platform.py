@@ -16,7 +16,7 @@ from sim.platform.startup import ConstantStart, StartModel
 Isolation = Literal["function", "app"]
 InstanceChoice = Literal[
     "most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created", "least_connections",
-    "power_of_two", "round_robin",
+    "power_of_two", "round_robin", "by_concurrency",
 ]  # fmt: skip
 BindingRule = Literal["early", "late", "race"]
 ProcessorRule = Literal["dedicated", "shared"]

@@ -86,7 +86,8 @@ class ScaledPool(SlottedPool):
     def obey(self, policy: Scaling, poke: Told, note: Told) -> None:
         """What `policy` says of all its units."""
         self.poke, self.note, self.pokes, self.least = poke, note, POKES[policy.poked], policy.least
-        self.keeper = self.meter = (Headcount if policy.sleeps_unless_calls_wait else Meter)(policy.idle_s)
+        sees_seconds = policy.needs_seconds and not policy.sleeps_unless_calls_wait
+        self.keeper = self.meter = (Meter if sees_seconds else Headcount)(policy.idle_s)
 
     def wait(self, call: WaitingCall, now_s: float) -> None:
         """A call comes that has no slot."""

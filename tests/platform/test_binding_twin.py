@@ -30,7 +30,7 @@ COMPLETION, READY, ARRIVAL, EXPIRY = 0, 1, 2, 4
 Event = tuple[float, int, int, object]
 CHOICES = (
     "most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created", "least_connections",
-    "power_of_two", "round_robin",
+    "power_of_two", "round_robin", "by_concurrency",
 )  # fmt: skip
 
 
@@ -222,6 +222,8 @@ class Twin:
             return at[0].created_s, at[0].number, *use(at)
 
         choice = self.options.choice
+        if choice == "by_concurrency":
+            choice = "oldest_created" if self.options.concurrency <= 3 else "round_robin"
         if choice in ("least_connections", "power_of_two", "round_robin"):
             return self.choose_by_instance(sorted(free, key=creation), call)
         order = sorted(free, key=creation if "created" in choice else use)
@@ -352,7 +354,7 @@ def options(draw: st.DrawFn, unit: float) -> Options:
     return Options(
         binding=draw(st.sampled_from(["early", "late", "race"])),
         choice=draw(st.sampled_from(CHOICES)),
-        concurrency=draw(st.sampled_from([1, 1, 2, 3])),
+        concurrency=draw(st.sampled_from([1, 1, 2, 3, 4])),
         unit_cap=draw(CAPS),
         cap=draw(CAPS),
         queue_limit=draw(st.sampled_from([0, 1, 2, inf, inf])),

@@ -68,6 +68,7 @@ OPTIONS = {
         "oldest_created",
         "least_connections",
         "power_of_two",
+        "by_concurrency",
         "round_robin",
     ),
     "binding": ("early", "late", "race"),
@@ -103,6 +104,14 @@ OPTIONS = {
 Case = dict[str, object]
 
 
+def never_ends(case: Case) -> bool:
+    """Whether calls may wait for ever: an instance that is held takes all the room, and no router remembers it."""
+    held = isinstance(case["policy"], ProvisionedFloor | Scheduled)
+    return (
+        held and case["route_cache_size"] < inf and case["max_instances_per_unit"] < inf and case["max_wait_s"] == inf
+    )
+
+
 def pairwise(options: dict[str, Sequence[object]]) -> list[Case]:
     """A small list of cases in which every two values of different options meet, greedily."""
     names = sorted(options, key=lambda name: -len(options[name]))
@@ -110,7 +119,8 @@ def pairwise(options: dict[str, Sequence[object]]) -> list[Case]:
     missing = {((a, i), (b, j)) for a, b in pairs for i in range(len(options[a])) for j in range(len(options[b]))}
     design = []
     while missing:
-        chosen = dict(min(missing, key=lambda pair: [(names.index(name), i) for name, i in pair]))
+        first = dict(min(missing, key=lambda pair: [(names.index(name), i) for name, i in pair]))
+        chosen = dict(first)
         for name in names:
             if name not in chosen:
                 gains = [
@@ -118,6 +128,8 @@ def pairwise(options: dict[str, Sequence[object]]) -> list[Case]:
                     for i in range(len(options[name]))
                 ]
                 chosen[name] = (gains.index(max(gains)) + (0 if max(gains) else len(design))) % len(gains)
+        if never_ends({name: options[name][i] for name, i in chosen.items()}):
+            chosen |= {"max_wait_s": 1} if "max_wait_s" not in first else {"route_cache_size": 0}
         ordered = [(name, chosen[name]) for name in names]
         missing -= set(combinations(ordered, 2))
         design.append({name: options[name][i] for name, i in ordered})
@@ -312,7 +324,8 @@ def check_kinds(ran: Ran) -> None:
         assert all(call["start_s"] == calls[0]["start_s"] == life["ready_s"] for call in colds)
         waited = [c for c in calls if c["start_kind"] in (COLD, QUEUED) and c["start_s"] == life["ready_s"]]
         if not isnan(life["ready_s"]):
-            surely = [call for call in waited if not call["hops"]]  # the others may have come back at that instant
+            # others have come at that very instant, or may have come back
+            surely = [call for call in waited if not call["hops"] and call["arrival_s"] < life["ready_s"]]
             assert bool(surely) <= life["awaited"] <= bool(waited)
     of_both = (*ran.columns.requests.prewarmed, *ran.columns.pings.prewarmed)
     assert surely_prewarmed <= len(of_both) <= maybe_prewarmed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sim.core import checks
 from sim.policies.scaling.role import Load, Scaler, Scaling, Unit
@@ -21,6 +22,7 @@ class FixedScale(Scaling):
         tick_s: seconds after which an instance whose life is over is replaced, at most.
     """
 
+    needs_seconds: ClassVar[bool] = False
     n: int = 1
     queue_depth: float = 10_000
     tick_s: float = 2.0

@@ -70,6 +70,7 @@ class KubernetesHpa(Scaling):
         queue_depth: calls of a function that may wait.
     """
 
+    needs_seconds: ClassVar[bool] = False
     needs_pods: ClassVar[bool] = True
     metric: Metric | tuple[Metric, ...] = "cpu"
     target_cpu_percent: int = 80

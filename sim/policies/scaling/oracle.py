@@ -31,6 +31,7 @@ class OracleScaling(Scaling):
         tick_s: seconds between decisions.
     """
 
+    needs_seconds: ClassVar[bool] = False
     needs_future: ClassVar[bool] = True
     lead_s: float = 2.0
     horizon_s: float = 10.0

@@ -79,8 +79,9 @@ class Load(NamedTuple):
         in_flight: requests that run or wait.
         waiting: those of them that wait.
         since: the whole second that the two lists begin with.
-        concurrency: requests in flight, on the average of each whole second since the last tick.
-        arrivals: requests that came in each of them.
+        concurrency: requests in flight, on the average of each whole second since the last tick, if the policy
+            `needs_seconds`.
+        arrivals: requests that came in each of them, if it does.
         pods: instances that start or are ready and stay, in order of creation, if the policy `needs_pods`.
         waiting_since_s: when each of the waiting requests came, in that order, if the policy `needs_queue`.
         durations_s: how long each of the last ten requests ran that have ended, if the policy `needs_queue`.
@@ -141,12 +142,13 @@ class Scaling(KeepAlive):
     come, first served, until an instance has a free slot.
 
     Attributes:
-        needs_pods: whether its scalers look at single instances.
+        needs_seconds: whether its scalers look at single seconds; without, a call costs less.
+        needs_pods: whether they look at single instances.
         needs_queue: whether they look at single requests.
         poked: when they are asked between ticks, because a request waits: if there is no instance, nor one starting
             (``at_zero``); if no other waits (``when_queue_forms``); or if more wait than slots start (``at_miss``).
         may_bypass: whether they may have calls go past the queue, straight to instances (`Scaler.bypasses`).
-        sleeps_unless_calls_wait: whether they need no tick while no request waits; they see no seconds then.
+        sleeps_unless_calls_wait: whether they need no tick while no request waits; they see no seconds.
         idle_s: seconds after which an idle instance goes by itself, unless `least` are left; infinity: it does not.
         least: instances that stay.
         tick_s: seconds between decisions.
@@ -154,6 +156,7 @@ class Scaling(KeepAlive):
         pod_queue_depth: calls that may wait in an instance, for each that it serves at a time; others are rejected.
     """
 
+    needs_seconds: ClassVar[bool] = True
     needs_pods: ClassVar[bool] = False
     needs_queue: ClassVar[bool] = False
     may_bypass: ClassVar[bool] = False
