@@ -147,10 +147,10 @@ class Index:
         missing += self._missing(variant, kept, n)
         summaries = {label: self._summaries_of(variant, label, n) for label in kept}
         digests = {label: StoredDigests([self.digests[key] for key in variant.cells[label][:n]]) for label in kept}
-        source, apps = _source(self.intervals, variant.facts, n), variant.functions.groupby(["owner", "app"]).ngroups
+        source, apps = _source(self.intervals, variant.facts, n), 0
         estimates = from_replications(source, summaries) if kept else None
         if estimates is not None and source == "apps":
-            estimates = self._by_apps(estimates, variant, digests, n)
+            estimates, apps = self._by_apps(estimates, variant, digests, n)
         notes = {
             "workload": variant.facts["workload"],
             "platform": variant.facts["platform"],
@@ -205,12 +205,14 @@ class Index:
 
     def _by_apps(
         self, means: Estimates, variant: IndexedVariant, digests: Mapping[str, Sequence[Digest]], n: int
-    ) -> Estimates:
+    ) -> tuple[Estimates, int]:
+        """Estimates by a bootstrap over apps, and how many those are."""
+        sums = {label: _app_sums(each, variant) for label, each in digests.items()}
+        apps = next(iter(sums.values())).calls.size
         base = StoredDigests([self.digests[key] for key in variant.baseline[:n] if key in self.digests])
         if not base:
-            return means
-        sums = {label: _app_sums(each, variant) for label, each in digests.items()}
-        return from_apps(means, sums, _app_sums(base, variant), variant.facts["seed"])
+            return means, apps
+        return from_apps(means, sums, _app_sums(base, variant), variant.facts["seed"]), apps
 
 
 def _source(intervals: str, facts: Mapping[str, Any], n: int) -> Source:

@@ -60,13 +60,15 @@ def intervals_note(source: Source, replications: int, apps: int, frozen: str | N
     Args:
         source: of the intervals.
         replications: their number.
-        apps: theirs.
+        apps: the number of those that were called, where they are the source.
         frozen: what the trace is, if it froze a draw.
         missed: which intervals are wider than was asked for.
     """
     if source == "exact":
         return "nothing is random here: the numbers are exact for this trace and platform"
-    if source == "apps":
+    if source == "apps" and apps < 2:
+        said = "no intervals: a bootstrap over apps needs two of them that are called"
+    elif source == "apps":
         said = f"± half-widths of 95 % percentile intervals of a bootstrap over {apps:,} apps ({RESAMPLES:,} resamples)"
     elif source == "none" and frozen is not None:
         return f"no intervals: the trace is {frozen}, which no interval knows of"
