@@ -25,9 +25,13 @@ def workload_note(trace: Trace, setting: Setting) -> str:
     apps = trace.functions.groupby(["owner", "app"]).ngroups
     source = f" ({trace.about['path']})" if "path" in trace.about else ""
     return (
-        f"{counted:,} calls of {len(trace.functions):,} functions in {apps:,} apps over"
-        f" {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
+        f"{_several(int(counted), 'call')} of {_several(len(trace.functions), 'function')} in {_several(apps, 'app')}"
+        f" over {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
     )
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def platform_note(trace: Trace, setting: Setting) -> str:
