@@ -20,7 +20,9 @@ import pytest
 from command import keepwarm, small_counts, small_trace
 
 from sim import Trace, cli, config, jobs
+from sim.experiment.cells import RUNNING
 from sim.experiment.run_folder import load_run
+from sim.experiment.runner import Runner
 from sim.policies import KeepAlive
 
 FILES = sorted([
@@ -540,6 +542,18 @@ def test_an_interrupted_run_leaves_no_half_of_anything(
     assert again.status == 0
     assert ("2 runs were there already" in again.out) == bool(left)
     assert left_in(here) == [f"run/{name}" for name in FILES]
+
+
+def test_workers_that_are_stopped_before_the_first_run_has_ended_leave_nothing(
+    here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: object, runner: Runner, *__: object) -> None:
+        (runner.folder / f"{'0' * 32}{RUNNING}").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "run_experiment", stopped)
+    assert keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run").status == 130
+    assert not (here / "run").exists()
 
 
 @pytest.mark.parametrize(
