@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import is_numeric_dtype
 
 from sim.core.errors import ConfigError
 from sim.experiment.index import read_index
@@ -23,6 +24,8 @@ from sim.results.store import parquet_bytes, write_whole
 
 CONFIG: Final = "config.yaml"
 MANIFEST: Final = "manifest.json"
+FORMULA: Final = ("=", "+", "-", "@", "\t")
+"""What a text begins with that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
 CLAIM: Final = ".claim"
 """A file that is there, and locked, while a run is under way; the lock of a process that was killed is nobody's."""
 
@@ -83,11 +86,22 @@ def _claim(folder: Path) -> BufferedWriter | None:
 
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame, notes: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Write a table as <name>.csv and <name>.parquet, the notes in its metadata; the same bytes for the same table."""
-    write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    """Write a table as <name>.csv and <name>.parquet, the notes in its metadata; the same bytes for the same table.
+
+    In the CSV file no text ends a row, or is a formula to a spreadsheet: an apostrophe stands before what would be one.
+    """
+    plain = frame.apply(lambda column: column if is_numeric_dtype(column) else column.map(_plain_text))
+    write_whole(folder / f"{name}.csv", plain.to_csv(index=False, lineterminator="\n").encode())
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({f"keepwarm.{key}": sentence for key, sentence in notes.items()})
     write_whole(folder / f"{name}.parquet", parquet_bytes(table))
+
+
+def _plain_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\ufffd")  # which Python before 3.13 does not quote
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
