@@ -300,6 +300,8 @@ def read_index(folder: Path) -> Index:
             IndexedVariant(v["label"], v["facts"], tables[v["functions"]], v["cells"], v["baseline"])
             for v in whole["variants"]
         ]
+        _check_words(whole)
+        _check_policies_and_notes(whole)
         found = {key: find_digest(folder / CELLS, key) for key in _checked_keys(variants)}
         digests = {key: digest for key, digest in found.items() if digest is not None}
         return Index(whole["intervals"], whole["policies"], variants, digests, tuple(map(str, whole["failures"])))
@@ -307,6 +309,21 @@ def read_index(folder: Path) -> Index:
         raise ConfigError(f"{folder} is not the folder of a comparison: {error.filename} is not there") from None
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, pa.ArrowException) as error:
         raise ConfigError(f"{path} is damaged: {error!r}") from None
+
+
+def _check_words(whole: Mapping[str, Any]) -> None:
+    words = [variant["facts"][name] for variant in whole["variants"] for name in ("workload", "platform")]
+    words += [policy[name] for policy in whole["policies"] for name in ("label", "value")]
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("what is compared is not told in words")
+
+
+def _check_policies_and_notes(whole: Mapping[str, Any]) -> None:
+    words = [variant["facts"][name] for variant in whole["variants"] for name in ("workload", "platform")]
+    words += [policy[name] for policy in whole["policies"] for name in ("label", "value")]
+    answers = [policy["needs_future"] for policy in whole["policies"]]
+    if not all(isinstance(word, str) for word in words) or not all(isinstance(answer, bool) for answer in answers):
+        raise ValueError("a policy or a note that is none")
 
 
 def _checked_keys(variants: Sequence[IndexedVariant]) -> list[str]:
