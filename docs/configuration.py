@@ -332,7 +332,8 @@ def root(name: str) -> str:
     hints = run_config.NUMBERS | {"out": str, "replication": int}
     rows = [(f"`{key}`", "must be given" if value == "???" else f"`{shown(value)}`", kind(hints[key]), unit(key),
              said.get(key, "")) for key, value in node.items() if key != "defaults"]  # fmt: skip
-    taken = ", ".join(f"`{k}={v}`" for entry in node["defaults"] if isinstance(entry, dict) for k, v in entry.items())
+    groups = [item for entry in node["defaults"] if isinstance(entry, dict) for item in entry.items()]
+    taken = ", ".join(f"`{group}={choice}`" for group, choice in groups if choice)
     return f"{head(CONFIGS / f'{name}.yaml')} It begins with {taken}.\n\n" + table(
         ("key", "default", "type", "unit", "meaning"), rows
     )

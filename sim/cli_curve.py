@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from sim.workload.transform import Transform, transformed
 ROOT: Final = "curve"
 SPAN: Final = ("warm_up_s", "horizon_s")
 KEYS: Final = ("workload", "platform", "seed", *SPAN)
+BROUGHT: Final = ("policy", "policies", "pricing")
+"""What presets of whole platforms bring, which is nothing to the curve."""
 
 USAGE: Final = """keepwarm curve: every keep-alive window at once
 
@@ -78,7 +81,10 @@ def curve(words: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--trust", action="append", default=[])
     given = parser.parse_intermixed_args(list(words))
-    asked = _asked(config.plain(config.compose_config(given.overrides, name=ROOT)), given.trust)
+    composed = config.plain(config.compose_config(given.overrides, name=ROOT))
+    named = {re.split("[.@=]", override.lstrip("+~"))[0] for override in given.overrides}
+    own = {key: value for key, value in composed.items() if key not in BROUGHT}
+    asked = _asked(own | {key: None for key in BROUGHT if key in named}, given.trust)
     if given.out is not None and given.out.exists() and not given.out.is_dir():
         raise ConfigError(f"--out: a file is in the way at {given.out}")
     trace = transformed(load_trace(**asked.workload), asked.transforms)

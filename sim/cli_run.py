@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -26,7 +25,7 @@ from sim.cli_words import note, say
 from sim.core.build import Trust
 from sim.core.errors import ConfigError, KeepwarmError
 from sim.experiment.index import CELLS, INDEX, read_index
-from sim.experiment.run_folder import CONFIG, MANIFEST, claimed, load_run
+from sim.experiment.run_folder import CONFIG, MANIFEST, claimed, load_run, read_config, read_manifest
 from sim.jobs import Job, publish, short, show
 from sim.results.outcome import merged
 
@@ -195,16 +194,16 @@ def rerun(words: Sequence[str]) -> None:
     before, started = Path(rest[0]).resolve(), datetime.now(UTC)
     if not (before / MANIFEST).exists():
         raise ConfigError(f"{before} does not hold a finished run: there is no {MANIFEST}")
-    text = (before / CONFIG).read_text("utf-8")
-    manifest = json.loads((before / MANIFEST).read_text("utf-8"))
+    text, manifest = read_config(before), read_manifest(before)
     labels = [policy["label"] for policy in read_index(before).policies] if (before / INDEX).exists() else None
     values = {**config.read_yaml(text, str(before / CONFIG)), "reuse": []}
     with (
         claimed(before.with_name(f"{before.name}-rerun"), may_rename=True) as mine,
-        _working_in(manifest["host"].get("directory")),
+        _working_in(manifest.get("host", {}).get("directory")),
     ):
         built = run_config.build_run(values, [config.config_dir()], config.trusted(packages), labels)
-        Job(built, text, manifest["overrides"], mine, Console(), started, manifest.get("options", [])).do()
+        overrides, options = (list(map(str, manifest.get(key, []))) for key in ("overrides", "options"))
+        Job(built, text, overrides, mine, Console(), started, options).do()
     differing = sorted(_differing(before, mine))
     if differing:
         more = f" and {len(differing) - 10} more" if len(differing) > 10 else ""
@@ -215,9 +214,9 @@ def rerun(words: Sequence[str]) -> None:
 
 
 @contextmanager
-def _working_in(directory: str | None) -> Iterator[None]:
+def _working_in(directory: object) -> Iterator[None]:
     """Relative paths mean what they meant to the run, if there still is the folder that it ran in."""
-    if directory is None or not Path(directory).is_dir():
+    if not isinstance(directory, str) or not Path(directory).is_dir():
         yield
         return
     with chdir(directory):
@@ -237,14 +236,14 @@ def _differing(one: Path, other: Path) -> Iterator[str]:
 
 def _what_else(one: Path, other: Path) -> str:
     """What differs between the manifests that could be the reason."""
-    then, now = (_versions(json.loads((folder / MANIFEST).read_text("utf-8"))) for folder in (one, other))
+    then, now = (_versions(read_manifest(folder)) for folder in (one, other))
     changed = [f"{name} {then.get(name)} then, {now[name]} now" for name in now if then.get(name) != now[name]]
     return f" ({'; '.join(changed)})" if changed else ""
 
 
 def _versions(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    source, trace = manifest["source"] or {}, manifest.get("trace", {})
-    return {**manifest["versions"], "commit": source.get("commit"), "trace": trace.get("hash")}
+    source, trace = manifest.get("source") or {}, manifest.get("trace", {})
+    return {**manifest.get("versions", {}), "commit": source.get("commit"), "trace": trace.get("hash")}
 
 
 def take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:

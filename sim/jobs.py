@@ -77,7 +77,7 @@ class Job:
         try:
             ran = self._run_cells(cells)
         finally:
-            if not any(cells.iterdir()):  # nothing that could be gone on with
+            if not any(cells.glob("*.parquet")):  # nothing that could be gone on with
                 rmtree(cells)
                 rmtree(self.folder / "functions", ignore_errors=True)
                 for name in (CONFIG, INDEX):

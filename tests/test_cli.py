@@ -20,7 +20,9 @@ import pytest
 from command import keepwarm, small_counts, small_trace
 
 from sim import Trace, cli, config, jobs
+from sim.experiment.cells import RUNNING
 from sim.experiment.run_folder import load_run
+from sim.experiment.runner import Runner
 from sim.policies import KeepAlive
 
 FILES = sorted([
@@ -540,6 +542,34 @@ def test_an_interrupted_run_leaves_no_half_of_anything(
     assert again.status == 0
     assert ("2 runs were there already" in again.out) == bool(left)
     assert left_in(here) == [f"run/{name}" for name in FILES]
+
+
+def test_a_finished_run_whose_files_were_damaged_is_refused_in_one_line(here: Path, trace: Path) -> None:
+    assert keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run").status == 0
+    manifest, configuration = here / "run" / "manifest.json", here / "run" / "config.yaml"
+    for text in ("x", "[]", '{"host": 3}', '{"overrides": "a"}', '{"options": 4}', '{"source": 1}'):
+        manifest.write_text(text)
+        for command in ("rerun", "report"):
+            done = keepwarm(command, "run")
+            assert (done.status, done.err.count("\n")) == (2, 1)
+            assert "manifest.json is damaged" in done.err
+    manifest.write_text('{"host": {"directory": 3}}')  # what it does not say is not needed
+    assert keepwarm("rerun", "run").status == 0
+    for content in (b"\xff\xfe", None):
+        configuration.write_bytes(content) if content is not None else configuration.unlink()
+        assert "config.yaml cannot be read" in keepwarm("rerun", "run").err
+
+
+def test_workers_that_are_stopped_before_the_first_run_has_ended_leave_nothing(
+    here: Path, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: object, runner: Runner, *__: object) -> None:
+        (runner.folder / f"{'0' * 32}{RUNNING}").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "run_experiment", stopped)
+    assert keepwarm("run", *QUICK, f"workload.path={trace}", "hydra.run.dir=run").status == 130
+    assert not (here / "run").exists()
 
 
 @pytest.mark.parametrize(

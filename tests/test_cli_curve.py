@@ -96,6 +96,9 @@ def test_the_platform_counts(tmp_path: Path) -> None:
     [
         (["policy=fixed_1m"], "policy: there is no such key; there is workload, platform, seed, warm_up_s, horizon_s"),
         (["policies.fixed_1m.window_s=3"], "there is no such key"),
+        (["policy=[fixed_1m]", "platform=knative"], "policy: there is no such key"),
+        (["pricing=cloud_run"], "pricing: there is no such key"),
+        (["platform=knative"], "instances serve several requests at a time"),
         (["+extra=1"], "extra: there is no such key; there is workload, platform, seed, warm_up_s, horizon_s"),
         (["~platform"], "platform must be given"),
         (["platform=nope"], "there is no platform called 'nope'"),

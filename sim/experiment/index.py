@@ -147,10 +147,10 @@ class Index:
         missing += self._missing(variant, kept, n)
         summaries = {label: self._summaries_of(variant, label, n) for label in kept}
         digests = {label: StoredDigests([self.digests[key] for key in variant.cells[label][:n]]) for label in kept}
-        source, apps = _source(self.intervals, variant.facts, n), variant.functions.groupby(["owner", "app"]).ngroups
+        source, apps = _source(self.intervals, variant.facts, n), 0
         estimates = from_replications(source, summaries) if kept else None
         if estimates is not None and source == "apps":
-            estimates = self._by_apps(estimates, variant, digests, n)
+            estimates, apps = self._by_apps(estimates, variant, digests, n)
         notes = {
             "workload": variant.facts["workload"],
             "platform": variant.facts["platform"],
@@ -205,12 +205,14 @@ class Index:
 
     def _by_apps(
         self, means: Estimates, variant: IndexedVariant, digests: Mapping[str, Sequence[Digest]], n: int
-    ) -> Estimates:
+    ) -> tuple[Estimates, int]:
+        """Estimates by a bootstrap over apps, and how many those are."""
+        sums = {label: _app_sums(each, variant) for label, each in digests.items()}
+        apps = next(iter(sums.values())).calls.size
         base = StoredDigests([self.digests[key] for key in variant.baseline[:n] if key in self.digests])
         if not base:
-            return means
-        sums = {label: _app_sums(each, variant) for label, each in digests.items()}
-        return from_apps(means, sums, _app_sums(base, variant), variant.facts["seed"])
+            return means, apps
+        return from_apps(means, sums, _app_sums(base, variant), variant.facts["seed"]), apps
 
 
 def _source(intervals: str, facts: Mapping[str, Any], n: int) -> Source:
@@ -298,6 +300,8 @@ def read_index(folder: Path) -> Index:
             IndexedVariant(v["label"], v["facts"], tables[v["functions"]], v["cells"], v["baseline"])
             for v in whole["variants"]
         ]
+        _check_words(whole)
+        _check_policies_and_notes(whole)
         found = {key: find_digest(folder / CELLS, key) for key in _checked_keys(variants)}
         digests = {key: digest for key, digest in found.items() if digest is not None}
         return Index(whole["intervals"], whole["policies"], variants, digests, tuple(map(str, whole["failures"])))
@@ -305,6 +309,21 @@ def read_index(folder: Path) -> Index:
         raise ConfigError(f"{folder} is not the folder of a comparison: {error.filename} is not there") from None
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, pa.ArrowException) as error:
         raise ConfigError(f"{path} is damaged: {error!r}") from None
+
+
+def _check_words(whole: Mapping[str, Any]) -> None:
+    words = [variant["facts"][name] for variant in whole["variants"] for name in ("workload", "platform")]
+    words += [policy[name] for policy in whole["policies"] for name in ("label", "value")]
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("what is compared is not told in words")
+
+
+def _check_policies_and_notes(whole: Mapping[str, Any]) -> None:
+    words = [variant["facts"][name] for variant in whole["variants"] for name in ("workload", "platform")]
+    words += [policy[name] for policy in whole["policies"] for name in ("label", "value")]
+    answers = [policy["needs_future"] for policy in whole["policies"]]
+    if not all(isinstance(word, str) for word in words) or not all(isinstance(answer, bool) for answer in answers):
+        raise ValueError("a policy or a note that is none")
 
 
 def _checked_keys(variants: Sequence[IndexedVariant]) -> list[str]:

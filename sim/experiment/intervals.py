@@ -180,8 +180,13 @@ class AppSums:
 
 
 def from_apps(means: Estimates, sums: Mapping[str, AppSums], baseline: AppSums, seed: int) -> Estimates:
-    """The same values with intervals from a bootstrap over apps; metrics that are no sums over apps have none."""
+    """The same values with intervals from a bootstrap over apps; metrics that are no sums over apps have none.
+
+    Nor has any where there is one app: all resamples would be alike.
+    """
     size = baseline.calls.size
+    if size < 2:
+        return replace(means, source="apps", samples=np.full((len(means.policies), len(means.metrics), 1), np.nan))
     names = [*AppSums.metrics(baseline, np.arange(size)), "wasted_normalised"]
 
     def statistic(apps: npt.NDArray[np.int64], axis: int = -1) -> FloatArray:  # noqa: ARG001 - always the last

@@ -25,9 +25,13 @@ def workload_note(trace: Trace, setting: Setting) -> str:
     apps = trace.functions.groupby(["owner", "app"]).ngroups
     source = f" ({trace.about['path']})" if "path" in trace.about else ""
     return (
-        f"{counted:,} calls of {len(trace.functions):,} functions in {apps:,} apps over"
-        f" {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
+        f"{_several(int(counted), 'call')} of {_several(len(trace.functions), 'function')} in {_several(apps, 'app')}"
+        f" over {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
     )
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def platform_note(trace: Trace, setting: Setting) -> str:
@@ -60,13 +64,15 @@ def intervals_note(source: Source, replications: int, apps: int, frozen: str | N
     Args:
         source: of the intervals.
         replications: their number.
-        apps: theirs.
+        apps: the number of those that were called, where they are the source.
         frozen: what the trace is, if it froze a draw.
         missed: which intervals are wider than was asked for.
     """
     if source == "exact":
         return "nothing is random here: the numbers are exact for this trace and platform"
-    if source == "apps":
+    if source == "apps" and apps < 2:
+        said = "no intervals: a bootstrap over apps needs two of them that are called"
+    elif source == "apps":
         said = f"± half-widths of 95 % percentile intervals of a bootstrap over {apps:,} apps ({RESAMPLES:,} resamples)"
     elif source == "none" and frozen is not None:
         return f"no intervals: the trace is {frozen}, which no interval knows of"

@@ -10,11 +10,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedWriter
 from itertools import count
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import is_numeric_dtype
 
 from sim.core.errors import ConfigError
 from sim.experiment.index import read_index
@@ -23,6 +24,12 @@ from sim.results.store import parquet_bytes, write_whole
 
 CONFIG: Final = "config.yaml"
 MANIFEST: Final = "manifest.json"
+KINDS: Final[Mapping[str, type | tuple[type, ...]]] = MappingProxyType(
+    {"overrides": list, "options": list, "host": dict, "versions": dict, "source": (dict, NoneType), "trace": dict}
+)
+"""What parts of a manifest are, if they are there."""
+FORMULA: Final = ("=", "+", "-", "@", "\t")
+"""What a text begins with that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
 CLAIM: Final = ".claim"
 """A file that is there, and locked, while a run is under way; the lock of a process that was killed is nobody's."""
 
@@ -83,11 +90,22 @@ def _claim(folder: Path) -> BufferedWriter | None:
 
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame, notes: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Write a table as <name>.csv and <name>.parquet, the notes in its metadata; the same bytes for the same table."""
-    write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    """Write a table as <name>.csv and <name>.parquet, the notes in its metadata; the same bytes for the same table.
+
+    In the CSV file no text ends a row, or is a formula to a spreadsheet: an apostrophe stands before what would be one.
+    """
+    plain = frame.apply(lambda column: column if is_numeric_dtype(column) else column.map(_plain_text))
+    write_whole(folder / f"{name}.csv", plain.to_csv(index=False, lineterminator="\n").encode())
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({f"keepwarm.{key}": sentence for key, sentence in notes.items()})
     write_whole(folder / f"{name}.parquet", parquet_bytes(table))
+
+
+def _plain_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\ufffd")  # which Python before 3.13 does not quote
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -102,19 +120,41 @@ def load_run(folder: Path | str) -> Outcome:
         ConfigError: it is not the folder of a comparison, or was damaged.
     """
     place = Path(folder)
-    config, manifest = place / CONFIG, place / MANIFEST
-    index = read_index(place)
+    config = place / CONFIG
+    index, manifest = read_index(place), read_manifest(place)
     try:
         text = config.read_text("utf-8") if config.exists() else ""
-        return index.outcome(config_yaml=text, manifest=_json(manifest))
+        return index.outcome(config_yaml=text, manifest=manifest)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ConfigError(f"{place} is damaged: {error!r}") from None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> str:
+    """The configuration of a run, as it was written.
+
+    Raises:
+        ConfigError: it is not there, or no text.
+    """
+    path = folder / CONFIG
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run that has ended; empty if it has not.
+
+    Raises:
+        ConfigError: it is no manifest.
+    """
+    path = folder / MANIFEST
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError, RecursionError):
-        raise ConfigError(f"{path} is damaged") from None
+        facts = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or not all(isinstance(facts[key], KINDS[key]) for key in facts.keys() & KINDS):
+        raise ConfigError(f"{path} is damaged")
+    return facts

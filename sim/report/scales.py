@@ -22,7 +22,9 @@ LOG_FROM: Final = 10.0
 SIGNED_DECADES: Final = 6
 """Most orders of magnitude on either side of a signed axis; smaller changes lie near zero."""
 NEAR_ZERO: Final = 0.5
-"""Of a signed axis: decades that the linear part on each side of zero is as wide as."""
+"""Of a signed axis: decades that the linear part on each side of zero is as wide as, at least,"""
+NEAR_ZERO_SHARE: Final = 0.3
+"""and as a part of the logarithmic ones, so that there is room for the number beside zero."""
 TIME_UNITS: Final = ((345_600.0, 86_400.0, "days"), (10_800.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
 """Of an axis of time: from which span on, seconds in one, name."""
 BREAK: Final = 0.14
@@ -43,6 +45,7 @@ class Scale:
         ticks: the labelled values.
         minor: marks without numbers.
         start: of a broken or signed axis, the value at which its logarithmic part begins.
+        near_zero: of a signed axis, the decades that each linear part is as wide as.
     """
 
     kind: Literal["linear", "log", "broken", "signed"]
@@ -51,6 +54,7 @@ class Scale:
     ticks: tuple[float, ...]
     minor: tuple[float, ...] = ()
     start: float = 0.0
+    near_zero: float = NEAR_ZERO
 
 
 def choose(values: FloatArray, *, most: float = inf) -> Scale:
@@ -94,9 +98,11 @@ def choose_signed(values: FloatArray, *, ticks: int = 4, room: float = 0.0) -> S
     most = 1.5 * float(size.max())
     last = floor(log10(most))
     first = max(floor(log10(size.min())), last - SIGNED_DECADES)
-    marks = [float(f"1e{k}") for k in range(first, last + 1)][:: ceil((last - first + 1) / ticks)]
-    high = most * 10 ** (2 * room / (1 - 2 * room) * (NEAR_ZERO + log10(most / marks[0])))
-    return Scale("signed", -high, high, (*(-t for t in marks[::-1]), 0.0, *marks), start=marks[0])
+    marks = [float(f"1e{k}") for k in range(last, first - 1, -ceil((last - first + 1) / ticks))][::-1]
+    decades = log10(most / marks[0])
+    near_zero = max(NEAR_ZERO, NEAR_ZERO_SHARE * decades)
+    high = most * 10 ** (2 * room / (1 - 2 * room) * (near_zero + decades))
+    return Scale("signed", -high, high, (*(-t for t in marks[::-1]), 0.0, *marks), start=marks[0], near_zero=near_zero)
 
 
 def time_unit(span_s: float) -> tuple[float, str]:
@@ -137,7 +143,7 @@ def apply(axes: Axes, which: Literal["x", "y"], scale: Scale, *, most: float = i
     elif scale.kind == "log":
         set_scale("log")
     elif scale.kind == "signed":
-        set_scale("symlog", linthresh=scale.start, linscale=0.9 * NEAR_ZERO)
+        set_scale("symlog", linthresh=scale.start, linscale=0.9 * scale.near_zero)
     else:
         decades = log10(scale.high / scale.start)
         set_scale("symlog", linthresh=scale.start, linscale=0.9 * BREAK / (1 - BREAK) * decades)

@@ -23,7 +23,7 @@ MOST_PANELS: Final = 4
 PANEL: Final = 0.62
 """Height of a panel, in those of a figure with one."""
 LINES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "wanted": {"color": "black", "linestyle": "-", "linewidth": 1.3},
+    "wanted": {"color": "black", "linestyle": "-", "linewidth": 2.4},  # seen where the next lies on it
     "ready": {"color": "#0072B2", "linestyle": "-", "linewidth": 1.0},
     "starting": {"color": "#D55E00", "linestyle": "-", "linewidth": 1.0},
     "waiting calls": {"color": "#CC79A7", "linestyle": "--", "linewidth": 1.0},
@@ -51,7 +51,7 @@ def scaling(variant: VariantOutcome, *, width_in: float = 7.0) -> Drawn | None:
                 axes.set_title(policy.name, loc="left")
         panels[-1].set_xlabel(f"time ({name})")
         handles = [Line2D([], [], **look) for look in LINES.values()]
-        busy = Line2D([], [], color=BUSY, linewidth=6)
+        busy = Line2D([], [], color=BUSY, linewidth=6, solid_capstyle="butt")  # no wider than its place
         finish(figure, [*handles, busy], [*LINES, "busy"])
     return Drawn("scaling", "What was wanted and what there was", *_words(shown, scaled[MOST_PANELS:]), figure)
 

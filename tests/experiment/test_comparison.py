@@ -304,6 +304,8 @@ def test_notes_say_what_was_compared_on_what() -> None:
         compared = compare(A_DAY, {"a": FixedWindow(60)}, setting(warm_up_s=warm_up_s, horizon_s=horizon_s))
         assert compared.notes["workload"] == note
         assert note.startswith(f"{compared.frame['invocations'][0]:.0f} calls")
+    one = Trace.from_arrays(["f"], [0.0], 1.0, horizon_s=3600.0)
+    assert compare(one, {"a": FixedWindow(60)}, setting()).notes["workload"] == "1 call of 1 function in 1 app over 1 h"
     assert notes["platform"] == (
         "unlimited capacity, one request an instance, most recently idle first, starts of 0.5 s"
     )

@@ -380,6 +380,20 @@ def test_keys_in_an_index_are_keys(tmp_path: Path) -> None:
         sim.load_run(tmp_path / "run")
 
 
+def test_notes_and_policies_in_an_index_are_such(tmp_path: Path) -> None:
+    sim.run_experiment(tmp_path / "run", TRACE, POLICIES, Platform(start_s=0.5), jobs=1)
+    index = tmp_path / "run" / "index.json"
+    whole = index.read_text()
+    for keys in (("variants", 0, "facts", "workload"), ("policies", 0, "value"), ("policies", 1, "needs_future")):
+        changed = place = json.loads(whole)
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = {}
+        index.write_text(json.dumps(changed))
+        with pytest.raises(ConfigError, match="is damaged"):
+            sim.load_run(tmp_path / "run")
+
+
 def test_where_replications_are_missing_it_says_so(tmp_path: Path) -> None:
     sim.run_experiment(tmp_path / "run", TRACE, POLICIES, load_platform(), replications=3, jobs=1)
     whole = json.loads((tmp_path / "run" / "index.json").read_text())

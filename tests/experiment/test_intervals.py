@@ -177,6 +177,14 @@ def test_apps_that_are_never_called_do_no_harm() -> None:
     assert np.isnan(high[0, M])
 
 
+def test_one_app_has_no_intervals() -> None:
+    one, other = sums([4.0], [8.0]), sums([2.0], [8.0])
+    estimates = from_apps(means(one, other), {"p0": one, "p1": other}, one, seed=0)
+    assert estimates.columns().isna().all(axis=None)
+    assert not estimates.differences()["real"].any()
+    assert intervals_note("apps", 1, 1, None).startswith("no intervals: a bootstrap over apps needs two")
+
+
 def test_notes_name_the_source() -> None:
     assert intervals_note("apps", 1, 1234, None) == (
         "± half-widths of 95 % percentile intervals of a bootstrap over 1,234 apps (9,999 resamples)"

@@ -47,6 +47,15 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path, compared: VariantOu
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
+def test_no_text_of_a_csv_file_is_a_formula(tmp_path: Path) -> None:
+    names = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "'=1", "a=1", 'a,"b"\n', ""]
+    write_table(tmp_path, "t", pd.DataFrame({"policy": names, "value": -1.5}))
+    read = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    assert read["policy"].tolist() == [*(f"'{name}" for name in names[:5]), "\ufffd=1", *names[6:]]
+    assert read["value"].eq(-1.5).all()
+    assert pd.read_parquet(tmp_path / "t.parquet")["policy"].tolist() == names
+
+
 def test_missing_values_stay_missing(tmp_path: Path, compared: VariantOutcome) -> None:
     write_table(tmp_path, "t", compared.frame)
     read = pd.read_parquet(tmp_path / "t.parquet")["latency_p99_s_ci95"]

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_outcomes import HOSTILE, POLICIES, outcome, trace_of
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 import sim
 from sim.report.figures import pareto, save_figure
+from sim.report.function_differences import differences_functions
 from sim.report.gallery import Drawn, function_differences, gallery
 from sim.report.glyphs import drawable, figure_names, shortened
 from sim.results.outcome import VariantOutcome
@@ -74,6 +77,23 @@ def test_figures_are_as_wide_as_asked_and_nothing_leaves_them(width_in: float, t
             assert box.x0 >= -1, each.name
             assert box.x1 <= each.figure.bbox.x1 + 1, each.name
             assert all(legend.get_window_extent().y1 <= box.y0 for legend in each.figure.legends), each.name
+            assert not any(numbers_overlap(axis) for axis in (axes.xaxis, axes.yaxis)), each.name
+
+
+def numbers_overlap(axis: Axis) -> bool:
+    """Whether two numbers of an axis, one after the other, lie upon each other."""
+    labels = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_visible()]
+    boxes = [label.get_window_extent() for label in labels if label.get_text()]
+    return any(one.overlaps(other) for one, other in pairwise(boxes))
+
+
+def test_numbers_beside_zero_have_room_in_the_column_of_a_paper() -> None:
+    two = {name: POLICIES[name] for name in ("fixed_10m", "fixed_1m")}
+    made = differences_functions(outcome(trace_of(40, 3000, span_s=40_000.0), two), width_in=3.4)
+    assert made is not None
+    [axes] = made.figure.axes
+    assert not numbers_overlap(axes.xaxis)
+    assert not numbers_overlap(axes.yaxis)
 
 
 def test_the_same_outcome_gives_the_same_bytes_and_words(tmp_path: Path) -> None:
