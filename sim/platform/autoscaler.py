@@ -63,7 +63,7 @@ class Autoscaler:
         self._log: list[tuple[float, int, int, int, int, int, int, str]] = []
         at_start = policy.at_start()
         for pool, unit in units.items():
-            pool.obey(policy, self.poke, self._gone)
+            pool.obey(policy, self.poke, self._gone, self._wake)
             if at_start:
                 self._note(pool, at_start, AT_START)
                 pool.add_ready(at_start)
@@ -101,7 +101,7 @@ class Autoscaler:
             wanted = scaler.wanted(load(pool, pool.meter.take(now_s)))
             apply(pool, scaler, wanted, scaler.why)
             requests += pool.meter.in_flight
-            if (only_queues or not pool.members) and not self._has_to_scale(pool, scaler):
+            if (only_queues or scaler.rests or not pool.members) and not self._has_to_scale(pool, scaler):
                 del self._active[pool]
         self._idle_ticks = self._idle_ticks + 1 if requests and not self._calendar.queue else 0
         self._ticking = False
@@ -111,6 +111,8 @@ class Autoscaler:
     def _has_to_scale(self, pool: ScaledPool, scaler: Scaler) -> bool:
         if self._only_queues:
             return bool(pool.queue)
+        if scaler.rests and pool.wanted == len(pool.members):
+            return False
         return bool(pool.members or pool.meter.in_flight or scaler.remembers or pool.meter.has_news)
 
     def _load(self, pool: ScaledPool, seconds: tuple[int, Sequence[float], Sequence[int]]) -> Load:
@@ -137,6 +139,14 @@ class Autoscaler:
         """An instance of a pool has gone by itself; where none is to be idle for ever, that is a decision."""
         if self._policy.idle_s < inf:
             self._note(pool, len(pool.members), IDLE)
+
+    def _wake(self, pool: ScaledPool) -> None:
+        """An instance of a pool has gone whose scaler may rest."""
+        scaler = self._scalers[pool]
+        if scaler.rests and (pool.queue or self._calendar._now < self._horizon_s):
+            self._active[pool] = scaler
+            if not self._ticking:
+                self._schedule()
 
     def _note(self, pool: ScaledPool, wanted: int, why: str) -> None:
         """Another number is wanted from now on."""

@@ -64,7 +64,8 @@ class ScaledPool(SlottedPool):
         meter: its load.
         pokes: whether the scaler is asked now that a call waits.
         poke: asks it.
-        note: is told that instances have gone by themselves.
+        note: is told that an instance was idle for long enough, or lived, and has gone.
+        wake: is told that an instance has gone, or will never come.
         least: members that stay however long they idle.
         bypassed: whether calls go past the queue now, as its scaler has it; only a `BypassedPool` heeds it.
     """
@@ -80,12 +81,14 @@ class ScaledPool(SlottedPool):
         self.concurrency = self._concurrency
         self.poke: Told = _nobody
         self.note: Told = _nobody
+        self.wake: Told = _nobody
         self.pokes: Callable[[ScaledPool], bool] = POKES["at_zero"]
         self.least = 0
 
-    def obey(self, policy: Scaling, poke: Told, note: Told) -> None:
+    def obey(self, policy: Scaling, poke: Told, note: Told, wake: Told) -> None:
         """What `policy` says of all its units."""
-        self.poke, self.note, self.pokes, self.least = poke, note, POKES[policy.poked], policy.least
+        self.poke, self.note, self.wake = poke, note, wake
+        self.pokes, self.least = POKES[policy.poked], policy.least
         sees_seconds = policy.needs_seconds and not policy.sleeps_unless_calls_wait
         self.keeper = self.meter = (Meter if sees_seconds else Headcount)(policy.idle_s)
 
@@ -166,6 +169,12 @@ class ScaledPool(SlottedPool):
         super().reclaim(instance, now_s)
         if len(self.members) < before:
             self.note(self)
+            self.wake(self)
+
+    def fail(self, instance: SlottedInstance) -> None:
+        """See `SlottedPool`."""
+        super().fail(instance)
+        self.wake(self)
 
     def ready(self, instance: SlottedInstance) -> None:
         """See `SlottedPool`."""

@@ -280,3 +280,21 @@ def test_real_calls(shared: Path) -> None:
     decisions = result.decisions
     assert set(decisions["why"]) <= {"call at zero", "panic", "stable", "before zero"}
     assert (decisions.groupby("function")["wanted"].diff().dropna() != 0).all()
+
+
+def test_a_fixed_scale_rests_until_an_instance_has_gone() -> None:
+    """Whatever its tick: two ticks at most replace an instance, and nothing else is done."""
+    asked = []
+
+    class Counted(FixedScale):
+        def scaler(self, unit: Unit) -> Scaler:
+            scaler = super().scaler(unit)
+            wanted = scaler.wanted
+            scaler.wanted = lambda load: asked.append(load.now_s) or wanted(load)  # type: ignore[method-assign]
+            return scaler
+
+    trace = Trace.from_arrays([0] * 3, [1.0, 31.0, 95.0], 1.0, horizon_s=100.0)
+    result = sim.simulate(trace, Counted(n=1, tick_s=2.0), sim.Platform(start_s=0.5, max_lifetime_s=40.0))
+    assert result.instances["created_s"].tolist() == [0.0, 42.0, 84.0]
+    assert asked == [2.0, 42.0, 84.0]
+    assert result.invocations["start_s"].tolist() == [1.0, 31.0, 95.0]

@@ -17,7 +17,7 @@ from sim import Platform, PolicyError, Trace
 from sim.core.random import uniform
 from sim.core.time import next_multiple_s
 from sim.engine import reference
-from sim.policies import FixedScale, Scaling
+from sim.policies import Scaling
 from sim.policies.scaling.role import Load, PodLoad, Scaler, Unit
 from sim.results.columns import Columns, Instances, Requests
 
@@ -212,7 +212,7 @@ def test_ticks_whose_quotients_fall_short_end() -> None:
 
 @pytest.mark.parametrize("at_s", [1.0, inf, float("nan")])
 def test_a_tick_that_is_not_later_is_refused(at_s: float) -> None:
-    class Stuck(FixedScale):
+    class Stuck(Watched):
         def next_tick_s(self, now_s: float) -> float:
             return at_s
 

@@ -19,7 +19,7 @@ class FixedScale(Scaling):
     Attributes:
         n: instances of each function.
         queue_depth: calls of a function that may wait.
-        tick_s: seconds after which an instance whose life is over is replaced, at most.
+        tick_s: an instance whose life is over is replaced at the next multiple of these seconds.
     """
 
     needs_seconds: ClassVar[bool] = False
@@ -45,6 +45,7 @@ class FixedScaler(Scaler):
     """Wants as many as ever."""
 
     why = "fixed"
+    rests = True
 
     def __init__(self, n: int) -> None:
         self._n = n

@@ -110,12 +110,15 @@ class Scaler(ABC):
 
     Attributes:
         why: the reason of the last decision, in a word or two: for the log.
+        rests: whether it need not be asked again before an instance has gone by itself, or a request waits as the
+            policy's `poked` has it; as long as there are as many as it wanted.
         bypasses: whether calls go to any ready instance from now on, and wait in it if need be, where the policy
             `may_bypass` the queue.
     """
 
     why: str = ""
     bypasses: bool = False
+    rests: bool = False
 
     @abstractmethod
     def wanted(self, load: Load) -> int | None:
