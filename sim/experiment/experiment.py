@@ -146,10 +146,6 @@ def _ready(
     variant: Variant, trace: Trace, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
 ) -> Ready:
     setting = variant.setting
-    curve = window_curve(
-        trace, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
-    )
-    frontier = curve.frontier.points(FRONTIER_POINTS)
     functions = setting.platform.deployed(trace.functions)[list(NAMES)]
     facts = {
         "workload": workload_note(trace, setting),
@@ -165,17 +161,30 @@ def _ready(
         "horizon_s": measured_span(trace, setting.warm_up_s, setting.horizon_s).end_s,
         "trace": told["hash"],
         "provider_usd_per_gb_s": setting.provider.usd_per_gb_s,
-        "frontier": {
-            "wasted_gb_s": frontier["wasted_gb_s"].tolist(),
-            "cold_start_rate": [None if np.isnan(rate) else rate for rate in frontier["cold_start_rate"].tolist()],
-            "leaves_out": list(curve.approximate),
-        },
+        "frontier": _frontier(trace, variant, experiment.policies),
     }
     if experiment.intervals == "apps" and not all(
         _apps_are_alone(policy, variant.setting_of(label).platform) for label, policy in experiment.policies.items()
     ):
         raise ConfigError("intervals=apps draws apps as if each were alone; with a cap on instances they are not")
     return Ready(variant, source, key, told, facts, functions, facts["is_random"])
+
+
+def _frontier(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> dict[str, Any] | None:
+    """The clairvoyant frontier; None where policies have platforms of their own, and so frontiers."""
+    setting = variant.setting
+    if any(variant.setting_of(label).platform != setting.platform for label in policies):
+        return None
+    curve = window_curve(
+        trace, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
+    )
+    points = curve.frontier.points(FRONTIER_POINTS)
+    rates = points["cold_start_rate"].tolist()
+    return {
+        "wasted_gb_s": points["wasted_gb_s"].tolist(),
+        "cold_start_rate": [None if np.isnan(rate) else rate for rate in rates],
+        "leaves_out": list(curve.approximate),
+    }
 
 
 def _platforms_note(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
