@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from sim.engine.compiled.draws import uniform
+from sim.engine.compiled.draws import CHOICE, own_uniform
 from sim.engine.compiled.jit import part
 from sim.engine.compiled.layout import (
+    CALLED,
+    CREATED,
     END,
+    ENDED,
     EXPIRY,
     IDLE,
     IDLE_AT,
+    IDLE_SINCE,
+    LAST,
     LEAST_CONNECTIONS,
     LEAST_RECENT,
     LINE,
     MOST_RECENT,
+    NAME,
     NEWEST,
     OLDEST,
     POWER_OF_TWO,
@@ -34,9 +40,9 @@ def copy_slot(slots: Array, to: int, origin: int) -> None:
 @part
 def older(lines: Lines, one: int, other: int) -> bool:
     """Whether an instance comes before another in order of (created, name)."""
-    if lines.created_s[one] != lines.created_s[other]:
-        return bool(lines.created_s[one] < lines.created_s[other])
-    return bool(lines.name[one] < lines.name[other])
+    if lines.time_s[one, CREATED] != lines.time_s[other, CREATED]:
+        return bool(lines.time_s[one, CREATED] < lines.time_s[other, CREATED])
+    return bool(lines.number[one, NAME] < lines.number[other, NAME])
 
 
 @part
@@ -57,8 +63,7 @@ def put_idle(run: Run, unit: int, end_s: float, row: float, line: float, expiry_
 def end_idle(lines: Lines, slots: Array, place: int) -> None:
     """The instance of a slot has ended at its expiry."""
     line = int(slots[place, LINE])
-    lines.idle_since_s[line] = slots[place, END]
-    lines.ended_s[line] = slots[place, EXPIRY]
+    lines.time_s[line, IDLE_SINCE], lines.time_s[line, ENDED] = slots[place, END], slots[place, EXPIRY]
 
 
 @part
@@ -114,16 +119,15 @@ def move_last(slots: Array, place: int, stop: int) -> None:
 @part
 def pick(run: Run, function: int, unit: int, count: int) -> int:
     """Which of `count` idle instances is taken, by its place in their order."""
-    choice, k, key = run.terms.choice, run.state.called[function], run.draws.choice_key[function]
+    choice, units = run.terms.choice, run.state.units
     if choice == NEWEST:
         return count - 1
     if choice in (LEAST_RECENT, OLDEST, LEAST_CONNECTIONS):  # one slot each: none serves more than another
         return 0
-    if choice == RANDOM:
-        return int(uniform(key, k) * count)
-    if choice == POWER_OF_TWO:
-        return int(uniform(key, 2 * k) * count)
-    return after_last(run.state.idle, run.lines, run.state.units[unit, IDLE_AT], count, run.state.last[unit])
+    if choice in (RANDOM, POWER_OF_TWO):
+        k = units[function, CALLED] * (1 if choice == RANDOM else 2)
+        return int(own_uniform(run.draws, function, CHOICE, k) * count)
+    return after_last(run.state.idle, run.lines, units[unit, IDLE_AT], count, units[unit, LAST])
 
 
 @part

@@ -27,10 +27,10 @@ def why_not(trace: Trace, policy: KeepAlive, platform: Platform) -> tuple[str, .
 
 
 def _of_platform(trace: Trace, platform: Platform) -> list[str]:
-    concurrency = platform.deployed(trace.functions)["concurrency"].to_numpy()
+    several = platform.deployed(trace.functions)["concurrency"].to_numpy() > 1
     reasons = {
         f"binding={platform.binding}": platform.binding != "early",
-        "concurrency above 1": bool((concurrency[trace.calls_per_function > 0] > 1).any()),
+        "concurrency above 1": bool(several.any() and several[trace.calls_per_function > 0].any()),
         "processor=shared": platform.processor == "shared",
         "start_failure_probability": platform.start_failure_probability > 0,
         "max_wait_s": platform.max_wait_s < inf,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Final
 
 import numba
@@ -15,8 +17,7 @@ from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.setup import Prepared
 from sim.engine.compiled.told import Told
 from sim.platform.trigger import Progress
-from sim.policies.keepalive.role import checked_decision
-from sim.policies.keepalive.rule import Rule
+from sim.policies.keepalive.role import KeepAlive, checked_decision, checked_rule
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def run(scenario: Scenario, on_progress: Progress) -> Told:
     """Replay all calls of a scenario."""
     prepared = Prepared(scenario)
     name = type(scenario.policy).__name__
-    observe, decide = _functions(prepared.asked.rule, name)
+    observe, decide = _functions(scenario.policy)
     first, size = 0, prepared.run.calls.function.size
     while True:
         on_progress(first)
@@ -46,14 +47,29 @@ def run(scenario: Scenario, on_progress: Progress) -> Told:
     return Told(prepared)
 
 
-def _functions(rule: Rule | None, name: str) -> tuple[Any, Any]:
-    """The two functions of a rule, compiled as they are; of none, two that nobody calls."""
-    observe, decide = (rule.observe, rule.decide) if rule is not None else (_observe, _decide)
+def _functions(policy: KeepAlive) -> tuple[Any, Any]:
+    """The two functions of the policy's rule, compiled as they are."""
+    if isinstance(policy, Hashable):
+        try:
+            return _compiled_once(policy)
+        except TypeError:  # what it holds is not hashable
+            pass
+    return _compiled(policy)
+
+
+def _compiled(policy: KeepAlive) -> tuple[Any, Any]:
+    rule = checked_rule(policy)
+    if rule is None:
+        return NOBODY
     try:
-        return numba.cfunc(OBSERVE)(observe), numba.cfunc(DECIDE)(decide)
+        return numba.cfunc(OBSERVE)(rule.observe), numba.cfunc(DECIDE)(rule.decide)
     except numba.errors.NumbaError as error:
         why = str(error).strip().splitlines()[-1]
-        raise ConfigError(f"the compiled engine cannot compile the rule of {name}: {why}") from None
+        raise ConfigError(f"the compiled engine cannot compile the rule of {type(policy).__name__}: {why}") from None
+
+
+_compiled_once = lru_cache(maxsize=64)(_compiled)
+"""Policies are values: equal ones have the same rule."""
 
 
 def _observe(_: Any, __: float) -> None:
@@ -62,3 +78,7 @@ def _observe(_: Any, __: float) -> None:
 
 def _decide(_: Any, __: float) -> tuple[float, float, float]:
     return 0.0, 0.0, 0.0
+
+
+NOBODY: Final = (numba.cfunc(OBSERVE)(_observe), numba.cfunc(DECIDE)(_decide))
+"""The functions of no rule, which nobody calls."""

@@ -19,30 +19,43 @@ from sim.engine.compiled.heap import push
 from sim.engine.compiled.jit import SOURCES, entry, part
 from sim.engine.compiled.layout import (
     APART,
+    AWAITED,
     BILLED_S,
     BUSY,
     BUSY_AT,
     BUSY_S,
+    CALLED,
     CALLS,
     COLD,
     COLD_WAIT_S,
     CUT,
     END,
+    GROUP,
+    HANDLER,
     HELD_ROWS,
     IDLE,
     IDLE_AT,
     IDLE_S,
+    LAST,
     LATENCIES,
     LINE,
     LINES,
+    LOADED,
     LOADING,
+    NAME,
+    NOTED_HELD,
+    NOTED_LOADING,
+    NOTED_PREWARMED,
     PREWARMED,
     PREWARMED_ROWS,
     QUEUED,
+    READY,
     REJECTED,
     ROUND_ROBIN,
     RUNS,
+    START,
     UNASKED,
+    UNIT,
     WAIT_S,
     Run,
     Served,
@@ -82,12 +95,12 @@ def loaded_end_s(run: Run, i: int, row: int, line: int, start_s: float) -> tuple
     Returns:
         The end, whether a load made it later, and whether the time-out cut it for that.
     """
-    lines, service_s = run.lines, run.calls.service_s[i]
-    load_s = lines.loaded_s[line] - start_s
-    if lines.loaded_s[line] == inf:
-        load_s = lines.handler_s[line]
-        lines.loaded_s[line] = start_s + load_s
-    loaded_s = lines.loaded_s[line]
+    time_s, service_s = run.lines.time_s, run.calls.service_s[i]
+    load_s = time_s[line, LOADED] - start_s
+    if time_s[line, LOADED] == inf:
+        load_s = time_s[line, HANDLER]
+        time_s[line, LOADED] = start_s + load_s
+    loaded_s = time_s[line, LOADED]
     if not run.terms.late or loaded_s <= start_s:
         return start_s + service_s, False, False
     timeout_s = run.calls.timeout_s[run.calls.function[i]]
@@ -95,7 +108,7 @@ def loaded_end_s(run: Run, i: int, row: int, line: int, start_s: float) -> tuple
     cut = end_s > latest_s
     place, count = run.state.count[LOADING], run.state.count
     count[LOADING] += 1
-    run.out.loading[place], run.out.loading_s[place] = row, timeout_s if cut else load_s + service_s
+    run.out.noted[NOTED_LOADING, place], run.out.loading_s[place] = row, timeout_s if cut else load_s + service_s
     return latest_s if cut else end_s, True, cut
 
 
@@ -132,14 +145,15 @@ def record(run: Run, i: int, served: Served) -> None:
     out = run.out
     out.start_s[i], out.end_s[i], out.idle_since_s[i] = served.start_s, served.end_s, served.idle_since_s
     out.start_kind[i], out.outcome[i] = served.kind, TIMED_OUT if served.cut else OK
-    out.instance[i] = run.lines.name[served.line]
+    out.instance[i] = run.lines.number[served.line, NAME]
 
 
 @part
 def begin(run: Run, i: int, served: Served) -> None:
     """A call runs on an instance, from its start to its end."""
-    units, unit = run.state.units, run.calls.unit[run.calls.function[i]]
-    group = run.calls.group[unit]
+    units = run.state.units
+    unit = units[run.calls.function[i], UNIT]
+    group = units[unit, GROUP]
     push(run.state.busy, units[group, BUSY_AT], units[group, BUSY], served.end_s, float(served.row), float(served.line))
     units[group, BUSY] += 1
     units[unit, RUNS] += 1
@@ -150,13 +164,13 @@ def begin(run: Run, i: int, served: Served) -> None:
 
 
 @part
-def reject(run: Run, i: int) -> None:
+def reject(run: Run, i: int, row: int) -> None:
     """A call that finds no room never starts."""
     out, calls = run.out, run.calls
     if run.terms.record:
         out.start_s[i] = out.end_s[i] = out.idle_since_s[i] = nan
         out.start_kind[i], out.outcome[i], out.instance[i] = NOT_STARTED, REJECTED_OUTCOME, NO_INSTANCE
-    if calls.arrival_s[i] >= run.terms.from_s:
+    if row < calls.rows and calls.arrival_s[i] >= run.terms.from_s:
         out.sums[calls.function[i], CALLS] += 1.0
         out.sums[calls.function[i], REJECTED] += 1.0
 
@@ -165,15 +179,15 @@ def reject(run: Run, i: int) -> None:
 def note_unasked(run: Run, i: int, row: int, line: int) -> bool:
     """Note that a warm call runs on an instance that no call made; whether that is held, so that its bill is apart."""
     state, calls, out = run.state, run.calls, run.out
-    if run.lines.name[line] >= 0:
+    if run.lines.number[line, NAME] >= 0:
         return False
-    if run.lines.loaded_s[line] == inf and row < calls.rows:
-        out.prewarmed[state.count[PREWARMED_ROWS]] = row
+    if run.lines.time_s[line, LOADED] == inf and row < calls.rows:
+        out.noted[NOTED_PREWARMED, state.count[PREWARMED_ROWS]] = row
         state.count[PREWARMED_ROWS] += 1
         if calls.arrival_s[i] >= run.terms.from_s:
             out.sums[calls.function[i], PREWARMED] += 1.0
     if run.terms.held:
-        out.held[state.count[HELD_ROWS]] = row
+        out.noted[NOTED_HELD, state.count[HELD_ROWS]] = row
         state.count[HELD_ROWS] += 1
     return bool(run.terms.held > 0)
 
@@ -189,25 +203,26 @@ def serve_warm(run: Run, i: int, row: int, place: int) -> None:
         end_s, apart, load_cut = loaded_end_s(run, i, row, line, now_s)
         apart, cut = apart or held, cut or load_cut
     if run.terms.choice == ROUND_ROBIN:
-        run.state.last[calls.unit[calls.function[i]]] = line
+        units = run.state.units
+        units[units[calls.function[i], UNIT], LAST] = line
     begin(run, i, Served(row, line, now_s, end_s, idle[place, END], WARM, apart, cut))
 
 
 @part
 def launch(run: Run, i: int, row: int) -> int:
     """Start an instance for a call, or for a ping, which is no call to its unit; returns its line."""
-    calls, state, draws = run.calls, run.state, run.draws
-    function, now_s = calls.function[i], calls.arrival_s[i]
-    unit = calls.unit[function]
-    if row < calls.rows:
-        k, name, key = state.called[function], row, draws.key
-    else:
-        k, key = state.units[unit, UNASKED], draws.unasked_key
+    calls, units, lines = run.calls, run.state.units, run.lines
+    function, now_s, asked = calls.function[i], calls.arrival_s[i], row < calls.rows
+    unit = units[function, UNIT]
+    k, name = units[function, CALLED], row
+    if not asked:
+        k = units[unit, UNASKED]
         name = -1 - k
-        state.units[unit, UNASKED] += 1
-    up_s, handler_s = start_up_s(draws, key, run.terms, function, k)
+        units[unit, UNASKED] += 1
+    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, asked)
     line = new_line(run, function, unit, name, now_s)
-    run.lines.start[line], run.lines.ready_s[line], run.lines.handler_s[line] = k, now_s + up_s, handler_s
+    lines.number[line, START] = k
+    lines.time_s[line, READY], lines.time_s[line, HANDLER] = now_s + up_s, handler_s
     return line
 
 
@@ -215,14 +230,14 @@ def launch(run: Run, i: int, row: int) -> int:
 def serve_miss(run: Run, i: int, row: int, line: int) -> None:
     """A call starts when the instance of a line is ready, which starts for it or was to be prewarmed."""
     calls, lines = run.calls, run.lines
-    start_s = lines.ready_s[line]
-    kind = COLD_KIND if lines.name[line] >= 0 else QUEUED_KIND
+    start_s = lines.time_s[line, READY]
+    kind = COLD_KIND if lines.number[line, NAME] >= 0 else QUEUED_KIND
     apart, cut = kind == COLD_KIND, calls.service_s[i] < calls.duration_s[i]
     if run.terms.traced_loads:
         end_s, loads, load_cut = loaded_end_s(run, i, row, line, start_s)
         apart, cut = apart or loads, cut or load_cut
     else:
-        end_s = start_s + lines.handler_s[line] + calls.service_s[i]
+        end_s = start_s + lines.time_s[line, HANDLER] + calls.service_s[i]
     begin(run, i, Served(row, line, start_s, end_s, nan, kind, apart, cut))
 
 
@@ -237,28 +252,28 @@ def serve(run: Run, i: int, row: int, unit: int) -> None:
     else:
         line = claimed(run, unit) if terms.learns else -1
         if line < 0 and state.units[unit, RUNS] >= terms.cap:
-            reject(run, i)
+            reject(run, i, row)
             if terms.learns:
-                ended(run.learnt, calls.group[unit], calls.arrival_s[i])
+                ended(state, state.units[unit, GROUP], calls.arrival_s[i])
         else:
             if line < 0:
                 line = launch(run, i, row)
             serve_miss(run, i, row, line)
     if row < calls.rows:
-        state.called[function] += 1
+        state.units[function, CALLED] += 1
 
 
 @part
 def come(run: Run, i: int, observe: Callable[..., Any], decide: Callable[..., Any]) -> bool:
     """What happens up to the arrival of a call, and that; false if there is no room for it yet."""
     calls, terms = run.calls, run.terms
-    unit, now_s = calls.unit[calls.function[i]], calls.arrival_s[i]
+    unit, now_s = run.state.units[calls.function[i], UNIT], calls.arrival_s[i]
     if not has_room(run, unit):
         return False
     if terms.learns:
-        settle_learning(run, calls.group[unit], now_s, decide)
+        settle_learning(run, run.state.units[unit, GROUP], now_s, decide)
         wake(run, unit, now_s)
-        arrived(run.learnt, unit, calls.group[unit], now_s, observe)
+        arrived(run.state, unit, now_s, observe)
     else:
         settle(run, unit, now_s)
     serve(run, i, calls.number[i] if calls.number.size else i, unit)
@@ -284,14 +299,14 @@ def finish(run: Run, decide: Callable[..., Any]) -> None:
 @part
 def hold(run: Run) -> None:
     """Instances that are always there are ready at time 0."""
-    units, lines, terms, draws = run.state.units, run.lines, run.terms, run.draws
-    last = draws.offset.shape[1] - 1
+    units, lines, terms = run.state.units, run.lines, run.terms
+    last = run.draws.table.shape[1] - 1
     for unit in range(units.shape[0]):
-        if run.calls.unit[unit] == unit:
+        if units[unit, UNIT] == unit:
             for k in range(terms.held):
                 line = new_line(run, unit, unit, -1 - k, 0.0)
-                lines.ready_s[line], lines.awaited[line] = 0.0, False
-                lines.handler_s[line] = phase_s(draws, draws.unasked_key, unit, last, k) if terms.late else 0.0
+                lines.time_s[line, READY], lines.number[line, AWAITED] = 0.0, 0
+                lines.time_s[line, HANDLER] = phase_s(run.draws, unit, last, k, False) if terms.late else 0.0
                 units[unit, UNASKED] += 1
             for k in range(terms.held - 1, -1, -1):
                 line = run.state.count[LINES] - terms.held + k

@@ -11,11 +11,31 @@ END, ROW, LINE, EXPIRY = range(4)
 """Of a slot, float64: the end of the instance's last call, that call's row, the instance's line, and, while it is idle,
 until when a call finds it there."""
 
-IDLE_AT, IDLE_ROOM, IDLE, BUSY_AT, BUSY_ROOM, BUSY, RUNS, MADE, UNASKED = range(9)
-"""Of a unit, int64: where its idle instances lie, for how many there is room, how many there are; the same of busy ones
-(of its group, if units learn together); how many of them are its own; how many instances, and how many of them that no
-call made, there have been."""
+(
+    UNIT, GROUP, IDLE_AT, IDLE_ROOM, IDLE, BUSY_AT, BUSY_ROOM, BUSY, RUNS, CALLED, MADE, UNASKED, LAST, RUNNING,
+    DECISIONS,
+) = range(15)  # fmt: skip
+"""Of functions and units, int64, a row a function. Of each: its unit, by the first function of it; calls so far. Of a
+unit, in the row of its first function: its group, what learns together, likewise; where its idle instances lie, for how
+many there is room, how many there are; how many serve or start; how many there have been, and how many of them that no
+call made; the line that the last call took (round robin). Of a group, likewise: where its busy instances lie, for how
+many there is room, how many there are; calls that wait or run; decisions of its rule so far."""
 UNIT_WIDTH: Final = 16
+
+SINCE, START_AT, DUE, KEEP_UNTIL, READY_AT, STARTING, KEPT_UNTIL = range(7)
+"""Of units and groups under a rule, float64. Of a group: when it last had no call (NaN: not yet). Of a unit: when the
+planned prewarm is to start (infinity: there is no plan), when it is due, until when it is kept; when the prewarmed
+instance is ready that nobody waits for (infinity: there is none), its line, until when it is kept."""
+
+FUNCTION, OWNER, NAME, START, AWAITED = range(5)
+"""Of an instance, int64: the function whose call made it, its unit, its name; which call of its function that was;
+whether a call waited for it."""
+CREATED, READY, IDLE_SINCE, ENDED, RETIRE, HANDLER, LOADED = range(7)
+"""Of an instance, float64, seconds: see `Instances`; then when its life is over, how long its first call loads the
+handler, and when that is done (infinity: it has not been called)."""
+
+NOTED_LOADING, NOTED_PREWARMED, NOTED_HELD = range(3)
+"""Lists of rows, see `Requests`."""
 
 CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, APART, QUEUED, REJECTED, CUT, PREWARMED = range(12)
 """What the calls of a function add up to, float64: counted calls; busy seconds; idle seconds that a call ended; billed
@@ -41,7 +61,6 @@ class Calls(NamedTuple):
         arrival_s, service_s, duration_s: float64[n]; `service_s` is cut at the time-out.
         number: int64[n], the row of each; empty if it is its place.
         windows_s: float64[n], the window of the instance that each leaves idle; empty if all have one.
-        unit, group: int32[F], the first function of what shares instances, and of what learns together.
         timeout_s: float64[F]
         rows: calls of the trace; what has a row from there on is a ping.
     """
@@ -52,8 +71,6 @@ class Calls(NamedTuple):
     duration_s: Array
     number: Array
     windows_s: Array
-    unit: Array
-    group: Array
     timeout_s: Array
     rows: int
 
@@ -96,24 +113,19 @@ class Draws(NamedTuple):
     """What random numbers come from (see `StartDraws` and `Lifetimes`).
 
     Attributes:
-        key, unasked_key: uint64[F, P], of starts that calls ask for, and of others.
+        key: uint64[F, 2 P + 3], the streams of the P phases of starts that calls ask for, of those of others, then of
+            lives, choices and the rule.
         table: int64[F, P]
-        scale, offset: float64[F, P]
+        affine: float64[F, 2 P], the offsets of all phases, then their scales.
         tables: float64[T, CELLS + 1]
         life: float64[CELLS + 1]; of one entry: the life of all.
-        life_key, choice_key, rule_key: uint64[F]
     """
 
     key: Array
-    unasked_key: Array
     table: Array
-    scale: Array
-    offset: Array
+    affine: Array
     tables: Array
     life: Array
-    life_key: Array
-    choice_key: Array
-    rule_key: Array
 
 
 class State(NamedTuple):
@@ -121,15 +133,15 @@ class State(NamedTuple):
 
     Attributes:
         units: int64[F, UNIT_WIDTH]
-        called: int64[F], calls so far.
-        last: int64[F], the line that the unit's last call took (round robin).
+        plans: float64[F, 7], see `SINCE`; without a rule, of no length.
+        learnt: float64[F, S], what a rule remembers of each group.
         idle, busy: float64[., 4], slots; idle ones in order, busy ones as heaps by (end, row).
         count: int64[8]
     """
 
     units: Array
-    called: Array
-    last: Array
+    plans: Array
+    learnt: Array
     idle: Array
     busy: Array
     count: Array
@@ -139,26 +151,12 @@ class Lines(NamedTuple):
     """Instances, a line each, in the order in which the kernel meets them; room for as many as there can be.
 
     Attributes:
-        function, unit: int32
-        name, start: int64, the name and, if a call made it, which call of its function that was.
-        created_s, ready_s, idle_since_s, ended_s: float64, see `Instances`.
-        awaited: bool
-        retire_s: float64, when its life is over.
-        handler_s, loaded_s: float64, how long its first call loads the handler; when that is done, infinity before.
+        number: int64[m, 5], see `FUNCTION`.
+        time_s: float64[m, 7], see `CREATED`.
     """
 
-    function: Array
-    unit: Array
-    name: Array
-    start: Array
-    created_s: Array
-    ready_s: Array
-    idle_since_s: Array
-    ended_s: Array
-    awaited: Array
-    retire_s: Array
-    handler_s: Array
-    loaded_s: Array
+    number: Array
+    time_s: Array
 
 
 class Out(NamedTuple):
@@ -169,9 +167,9 @@ class Out(NamedTuple):
         start_kind, outcome: int8
         instance: int64
         latency_s: float64, of the counted calls that started, in any order.
-        loading, loading_s: int64, float64: see `Requests`.
-        prewarmed, held: int64: see `Requests`.
-        sums: float64[F, SUM_WIDTH], of calls of the trace; then, as many, of pings.
+        noted: int64[3, n], see `NOTED_LOADING`.
+        loading_s: float64[n], see `Requests`.
+        sums: float64[F, SUM_WIDTH], of the calls of the trace.
         refused: float64[3], the decision that no platform can apply.
     """
 
@@ -182,33 +180,10 @@ class Out(NamedTuple):
     outcome: Array
     instance: Array
     latency_s: Array
-    loading: Array
+    noted: Array
     loading_s: Array
-    prewarmed: Array
-    held: Array
     sums: Array
     refused: Array
-
-
-class Learnt(NamedTuple):
-    """What a rule has learnt, and what it plans; a row a group, or a unit.
-
-    Attributes:
-        state: float64[F, S]
-        running, decisions: int64[F], calls that wait or run; decisions so far.
-        idle_since_s: float64[F], NaN before the first call has ended.
-        plan: float64[F, 3], of units: when the prewarmed instance is to start (infinity: no plan), when it is due, and
-            until when it is kept.
-        starting: float64[F, 3], of units: when the prewarmed instance is ready that nobody waits for (infinity: there
-            is none), its line, and until when it is kept.
-    """
-
-    state: Array
-    running: Array
-    decisions: Array
-    idle_since_s: Array
-    plan: Array
-    starting: Array
 
 
 class Run(NamedTuple):
@@ -220,7 +195,6 @@ class Run(NamedTuple):
     state: State
     lines: Lines
     out: Out
-    learnt: Learnt
 
 
 class Served(NamedTuple):

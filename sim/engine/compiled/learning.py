@@ -6,59 +6,72 @@ from collections.abc import Callable
 from math import inf
 
 from sim.engine.compiled.choice import put_idle
-from sim.engine.compiled.draws import start_up_s, uniform
+from sim.engine.compiled.draws import RULE, own_uniform, start_up_s
 from sim.engine.compiled.heap import drop_first
 from sim.engine.compiled.jit import part
 from sim.engine.compiled.layout import (
+    AWAITED,
     BUSY,
     BUSY_AT,
+    DECISIONS,
+    DUE,
     END,
     EXPIRY,
+    GROUP,
+    HANDLER,
     IDLE,
     IDLE_AT,
+    KEEP_UNTIL,
+    KEPT_UNTIL,
     LINE,
+    NAME,
+    OWNER,
+    READY,
+    READY_AT,
     REFUSED,
     ROW,
+    RUNNING,
     RUNS,
+    SINCE,
+    START_AT,
+    STARTING,
     UNASKED,
-    Learnt,
     Run,
+    State,
 )
 from sim.engine.compiled.pool import expires_s, new_line
 
-START_AT, DUE, KEEP_UNTIL = range(3)
-READY_AT, OF_LINE, KEPT_UNTIL = range(3)
-
 
 @part
-def arrived(learnt: Learnt, unit: int, group: int, now_s: float, observe: Callable[..., None]) -> None:
+def arrived(state: State, unit: int, now_s: float, observe: Callable[..., None]) -> None:
     """A call has come: its group's idle time is over, and whatever was to be prewarmed comes too late."""
-    learnt.plan[unit, START_AT] = inf
-    since_s = learnt.idle_since_s[group]
-    if not learnt.running[group] and since_s == since_s:  # not NaN: it has run before
-        observe(learnt.state[group], now_s - since_s)
-    learnt.running[group] += 1
+    group = state.units[unit, GROUP]
+    state.plans[unit, START_AT] = inf
+    since_s = state.plans[group, SINCE]
+    if not state.units[group, RUNNING] and since_s == since_s:  # not NaN: it has run before
+        observe(state.learnt[group], now_s - since_s)
+    state.units[group, RUNNING] += 1
 
 
 @part
-def ended(learnt: Learnt, group: int, now_s: float) -> None:
+def ended(state: State, group: int, now_s: float) -> None:
     """A call of a group has ended, in whatever way."""
-    learnt.running[group] -= 1
-    if not learnt.running[group]:
-        learnt.idle_since_s[group] = now_s
+    state.units[group, RUNNING] -= 1
+    if not state.units[group, RUNNING]:
+        state.plans[group, SINCE] = now_s
 
 
 @part
 def window_s(run: Run, unit: int, group: int, now_s: float, decide: Callable[..., tuple[float, float, float]]) -> float:
     """What the rule decides for an instance that is idle from now on; it may also plan a prewarm."""
-    learnt, terms = run.learnt, run.terms
-    u = uniform(run.draws.rule_key[group], learnt.decisions[group]) if terms.draws else 0.0
-    learnt.decisions[group] += 1
-    unload_after_s, prewarm_after_s, keep_s = decide(learnt.state[group], u)
+    units, terms = run.state.units, run.terms
+    u = own_uniform(run.draws, group, RULE, units[group, DECISIONS]) if terms.draws else 0.0
+    units[group, DECISIONS] += 1
+    unload_after_s, prewarm_after_s, keep_s = decide(run.state.learnt[group], u)
     if not (unload_after_s >= 0 and prewarm_after_s >= 0 and keep_s >= 0) and not run.state.count[REFUSED]:
         run.state.count[REFUSED] = 1
         run.out.refused[0], run.out.refused[1], run.out.refused[2] = unload_after_s, prewarm_after_s, keep_s
-    plan = learnt.plan[unit]
+    plan = run.state.plans[unit]
     plan[START_AT] = inf
     if prewarm_after_s < inf:
         due_s = now_s + prewarm_after_s
@@ -74,10 +87,10 @@ def settle_learning(run: Run, group: int, until_s: float, decide: Callable[..., 
     while units[group, BUSY] and busy[first, END] <= until_s:
         end_s, row, line = busy[first, END], busy[first, ROW], busy[first, LINE]
         drop_first(busy, first, units[group, BUSY])
-        unit = lines.unit[int(line)]
+        unit = lines.number[int(line), OWNER]
         units[group, BUSY] -= 1
         units[unit, RUNS] -= 1
-        ended(run.learnt, group, end_s)
+        ended(run.state, group, end_s)
         expiry_s = expires_s(run, int(line), end_s, end_s + window_s(run, unit, group, end_s, decide))
         put_idle(run, unit, end_s, row, line, expiry_s)
 
@@ -85,7 +98,7 @@ def settle_learning(run: Run, group: int, until_s: float, decide: Callable[..., 
 @part
 def prewarm_at_s(run: Run, unit: int) -> float:
     """When the planned prewarm of a unit starts, if no call comes: as soon as it has no instance; infinity: never."""
-    plan, units, idle = run.learnt.plan[unit], run.state.units, run.state.idle
+    plan, units, idle = run.state.plans[unit], run.state.units, run.state.idle
     at_s = plan[START_AT]
     if at_s == inf or units[unit, RUNS]:  # a call that ends decides anew
         return inf
@@ -101,29 +114,29 @@ def prewarm_at_s(run: Run, unit: int) -> float:
 @part
 def wake(run: Run, unit: int, now_s: float) -> None:
     """What a planned prewarm has done before a call that comes now: nothing, started, or become an idle instance."""
-    plan, starting = run.learnt.plan[unit], run.learnt.starting[unit]
+    plan, lines = run.state.plans[unit], run.lines
     at_s = prewarm_at_s(run, unit)
     if at_s < now_s:
         plan[START_AT] = inf
         k = run.state.units[unit, UNASKED]
         run.state.units[unit, UNASKED] += 1
-        up_s, handler_s = start_up_s(run.draws, run.draws.unasked_key, run.terms, unit, k)
+        up_s, handler_s = start_up_s(run.draws, run.terms, unit, k, False)
         line = new_line(run, unit, unit, -1 - k, at_s)
-        run.lines.handler_s[line], run.lines.ready_s[line] = handler_s, at_s + up_s
-        starting[READY_AT], starting[OF_LINE], starting[KEPT_UNTIL] = at_s + up_s, line, plan[KEEP_UNTIL]
-    ready_s, line = starting[READY_AT], int(starting[OF_LINE])
+        lines.time_s[line, HANDLER], lines.time_s[line, READY] = handler_s, at_s + up_s
+        plan[READY_AT], plan[STARTING], plan[KEPT_UNTIL] = at_s + up_s, line, plan[KEEP_UNTIL]
+    ready_s, line = plan[READY_AT], int(plan[STARTING])
     if ready_s < inf and ready_s <= now_s:
-        starting[READY_AT] = inf
-        run.lines.awaited[line] = False
-        expiry_s = expires_s(run, line, ready_s, max(starting[KEPT_UNTIL], ready_s))
-        put_idle(run, unit, ready_s, float(run.lines.name[line]), float(line), expiry_s)
+        plan[READY_AT] = inf
+        lines.number[line, AWAITED] = 0
+        expiry_s = expires_s(run, line, ready_s, max(plan[KEPT_UNTIL], ready_s))
+        put_idle(run, unit, ready_s, float(lines.number[line, NAME]), float(line), expiry_s)
 
 
 @part
 def claimed(run: Run, unit: int) -> int:
     """The line of the prewarmed instance that still starts, for the call that comes first; -1 if there is none."""
-    starting = run.learnt.starting[unit]
-    if starting[READY_AT] == inf:
+    plan = run.state.plans[unit]
+    if plan[READY_AT] == inf:
         return -1
-    starting[READY_AT] = inf
-    return int(starting[OF_LINE])
+    plan[READY_AT] = inf
+    return int(plan[STARTING])

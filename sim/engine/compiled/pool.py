@@ -9,18 +9,28 @@ from sim.engine.compiled.draws import life_s
 from sim.engine.compiled.heap import drop_first
 from sim.engine.compiled.jit import part
 from sim.engine.compiled.layout import (
+    AWAITED,
     BUSY,
     BUSY_AT,
     BUSY_ROOM,
     BUSY_USED,
+    CREATED,
     END,
+    ENDED,
+    FUNCTION,
+    GROUP,
     IDLE,
     IDLE_AT,
     IDLE_ROOM,
+    IDLE_SINCE,
     IDLE_USED,
     LINE,
     LINES,
+    LOADED,
     MADE,
+    NAME,
+    OWNER,
+    RETIRE,
     ROW,
     RUNS,
     Array,
@@ -32,8 +42,8 @@ from sim.engine.compiled.layout import (
 @part
 def expires_s(run: Run, line: int, end_s: float, until_s: float) -> float:
     """Until when a call finds an instance that is idle since `end_s` and may stay `until_s`."""
-    if run.terms.lives and until_s > run.lines.retire_s[line]:
-        return float(max(run.lines.retire_s[line], end_s))
+    if run.terms.lives and until_s > run.lines.time_s[line, RETIRE]:
+        return float(max(run.lines.time_s[line, RETIRE], end_s))
     return until_s
 
 
@@ -48,7 +58,7 @@ def settle(run: Run, unit: int, until_s: float) -> None:
         drop_first(busy, first, count)
         count -= 1
         window_s = windows_s[int(row)] if windows_s.size else terms.window_s
-        if terms.held and run.lines.name[int(line)] < 0:
+        if terms.held and run.lines.number[int(line), NAME] < 0:
             window_s = inf
         expiry_s = expires_s(run, int(line), end_s, end_s + window_s)
         put_idle(run, unit, end_s, row, line, expiry_s)
@@ -58,25 +68,24 @@ def settle(run: Run, unit: int, until_s: float) -> None:
 @part
 def new_line(run: Run, function: int, unit: int, name: int, now_s: float) -> int:
     """An instance begins to start."""
-    state, lines, terms = run.state, run.lines, run.terms
+    state, number, time_s = run.state, run.lines.number, run.lines.time_s
     line = int(state.count[LINES])
     state.count[LINES] += 1
-    lines.function[line], lines.unit[line], lines.name[line] = function, unit, name
-    lines.created_s[line], lines.awaited[line] = now_s, True
-    lines.idle_since_s[line], lines.ended_s[line] = nan, inf
-    if terms.lives:
-        lines.retire_s[line] = now_s + life_s(run.draws, unit, state.units[unit, MADE])
+    number[line, FUNCTION], number[line, OWNER], number[line, NAME] = function, unit, name
+    number[line, AWAITED] = 1
+    time_s[line, CREATED], time_s[line, IDLE_SINCE], time_s[line, ENDED] = now_s, nan, inf
+    time_s[line, LOADED] = inf
+    if run.terms.lives:
+        time_s[line, RETIRE] = now_s + life_s(run.draws, unit, state.units[unit, MADE])
         state.units[unit, MADE] += 1
-    if terms.traced_loads:
-        lines.loaded_s[line] = inf
     return line
 
 
 @part
 def has_room(run: Run, unit: int) -> bool:
     """See to it that a unit has room for one more instance, idle or busy; false if all slots are taken."""
-    state, group = run.state, run.calls.group[unit]
-    units = state.units
+    state, units = run.state, run.state.units
+    group = units[unit, GROUP]
     most = units[unit, IDLE] + units[unit, RUNS] + 2  # a call's and a prewarmed one
     if most > units[unit, IDLE_ROOM] and not move(state, state.idle, unit, IDLE_AT, IDLE_USED, most):
         return False

@@ -52,9 +52,7 @@ class Prepared:
         self.starts, self._unasked = (self._bind(purpose) for purpose in ("start", "prewarm"))
         self._windows_s = self._windows()
         self.late = platform.start_model.loads_late
-        self.run = layout.Run(
-            self._calls(), self._terms(), self._draws(), self._state(), self._lines(), self._out(), self._learnt()
-        )
+        self.run = layout.Run(self._calls(), self._terms(), self._draws(), self._state(), self._lines(), self._out())
 
     def _bind(self, purpose: str) -> StartDraws:
         scenario = self.scenario
@@ -78,19 +76,16 @@ class Prepared:
         trace, asked = self.scenario.trace, self.asked
         ping_s = np.full(self.pings[0].size, asked.pings.ping_s if asked.pings is not None else 0.0)
         service_s = self._column(trace.service_s, ping_s)
-        unit = units(self.deployed, self.scenario.platform.isolation)
-        learns_by_app = asked.rule is not None and self.scenario.policy.learns_by == "app"
         windows_s = self._windows_s
+        duration_s = service_s if trace.service_s is trace.duration_s else self._column(trace.duration_s, ping_s)
         return layout.Calls(
-            function=self._column(trace.function, self.pings[0]),
-            arrival_s=self._column(trace.arrival_s, self.pings[1]),
-            service_s=service_s,
-            duration_s=service_s if trace.service_s is trace.duration_s else self._column(trace.duration_s, ping_s),
-            number=np.empty(0, np.int64) if self.order is None else self.order,
-            windows_s=np.empty(0) if isinstance(windows_s, float) else windows_s,
-            unit=unit,
-            group=units(self.deployed, "app") if learns_by_app else unit,
-            timeout_s=self.deployed["timeout_s"].to_numpy(np.float64),
+            function=_read_only(self._column(trace.function, self.pings[0])),
+            arrival_s=_read_only(self._column(trace.arrival_s, self.pings[1])),
+            service_s=_read_only(service_s),
+            duration_s=_read_only(duration_s),
+            number=_read_only(np.empty(0, np.int64) if self.order is None else self.order),
+            windows_s=_read_only(np.empty(0) if isinstance(windows_s, float) else windows_s),
+            timeout_s=_read_only(self.deployed["timeout_s"].to_numpy(np.float64)),
             rows=self.rows,
         )
 
@@ -120,7 +115,7 @@ class Prepared:
             step_s=float(price.granularity_s) if price is not None else 0.0,
             minimum_s=float(price.minimum_s) if price is not None else 0.0,
             record=self.records,
-            held=asked.floor.most if isinstance(asked.floor, Floor) else 0,
+            held=self.held,
             learns=asked.rule is not None,
             draws=asked.rule is not None and asked.rule.needs_uniform,
             lead_s=float(platform.prewarm_lead_s),
@@ -131,6 +126,12 @@ class Prepared:
         """Whether lives are limited."""
         life_s = self.scenario.platform.max_lifetime_s
         return isinstance(life_s, Distribution) or life_s < inf
+
+    @property
+    def held(self) -> int:
+        """Instances of each unit that are always there, as far as there is room."""
+        floor = self.asked.floor
+        return int(min(floor.most, self.scenario.platform.max_instances_per_unit)) if isinstance(floor, Floor) else 0
 
     @property
     def traced_loads(self) -> bool:
@@ -146,29 +147,32 @@ class Prepared:
 
     def _draws(self) -> layout.Draws:
         starts, life_s = self.starts, self.scenario.platform.max_lifetime_s
+        own = [self._streams(purpose) for purpose in ("lifetime", "instance_choice", "keep_alive_rule")]
         return layout.Draws(
-            key=np.ascontiguousarray(starts.key),
-            unasked_key=np.ascontiguousarray(self._unasked.key),
+            key=np.column_stack([starts.key, self._bind("prewarm").key if self.traced_loads else starts.key, *own]),
             table=np.ascontiguousarray(starts.table.astype(np.int64)),
-            scale=np.ascontiguousarray(starts.scale),
-            offset=np.ascontiguousarray(starts.offset, np.float64),
-            tables=starts.tables if starts.tables.size else np.zeros((1, CELLS + 1)),
+            affine=np.column_stack([starts.offset, starts.scale]).astype(np.float64),
+            tables=_read_only(starts.tables if starts.tables.size else np.zeros((1, CELLS + 1))),
             life=np.array(life_s.table) if isinstance(life_s, Distribution) else np.array([float(life_s)]),
-            life_key=self._streams("lifetime"),
-            choice_key=self._streams("instance_choice"),
-            rule_key=self._streams("keep_alive_rule"),
         )
 
     def _state(self) -> layout.State:
-        size, floor = len(self.deployed), self.asked.floor
-        room = FIRST_ROOM + (floor.most if isinstance(floor, Floor) else 0)
+        size, room = len(self.deployed), FIRST_ROOM + self.held
+        rule, policy = self.asked.rule, self.scenario.policy
         table = np.zeros((size, layout.UNIT_WIDTH), np.int64)
+        table[:, layout.UNIT] = units(self.deployed, self.scenario.platform.isolation)
+        by_app = rule is not None and policy.learns_by == "app"
+        table[:, layout.GROUP] = units(self.deployed, "app") if by_app else table[:, layout.UNIT]
+        table[:, layout.LAST] = -1
         for place in (layout.IDLE_AT, layout.BUSY_AT):
             table[:, place], table[:, place + 1] = room * np.arange(size), room
         count = np.zeros(8, np.int64)
         count[[layout.IDLE_USED, layout.BUSY_USED]] = room * size
+        plans = np.full((size if rule is not None else 0, 7), inf)
+        plans[:, layout.SINCE], plans[:, layout.STARTING] = nan, -1
+        learnt = np.tile(np.array(rule.state if rule is not None else (), np.float64), (len(plans), 1))
         idle, busy = np.zeros((2 * room * size, 4)), np.zeros((2 * room * size, 4))
-        return layout.State(table, np.zeros(size, np.int64), np.full(size, -1, np.int64), idle, busy, count)
+        return layout.State(table, plans, learnt, idle, busy, count)
 
     def grow(self) -> None:
         """Twice the slots."""
@@ -179,16 +183,9 @@ class Prepared:
     def _lines(self) -> layout.Lines:
         """Room for as many instances as there can be; what is not used of it takes no memory."""
         served = self.rows + self.pings[0].size
-        floor = self.asked.floor
-        most = served + (floor.most * len(self.deployed) if isinstance(floor, Floor) else 0)
+        most = served + self.held * len(self.deployed)
         most += served if self.asked.rule is not None else 0
-        return layout.Lines(
-            function=np.empty(most, np.int32), unit=np.empty(most, np.int32), name=np.empty(most, np.int64),
-            start=np.empty(most, np.int64), created_s=np.empty(most), ready_s=np.empty(most),
-            idle_since_s=np.empty(most), ended_s=np.empty(most), awaited=np.empty(most, np.bool_),
-            retire_s=np.empty(most if self.lives else 0), handler_s=np.empty(most),
-            loaded_s=np.empty(most if self.traced_loads else 0),
-        )  # fmt: skip
+        return layout.Lines(np.empty((most, 5), np.int64), np.empty((most, 7)))
 
     def _out(self) -> layout.Out:
         served = self.rows + self.pings[0].size
@@ -196,20 +193,16 @@ class Prepared:
         return layout.Out(
             start_s=np.empty(rows), end_s=np.empty(rows), idle_since_s=np.empty(rows),
             start_kind=np.empty(rows, np.int8), outcome=np.empty(rows, np.int8), instance=np.empty(rows, np.int64),
-            latency_s=np.empty(self.rows), loading=np.empty(loads, np.int64), loading_s=np.empty(loads),
-            prewarmed=np.empty(loads, np.int64), held=np.empty(loads, np.int64),
+            latency_s=np.empty(self.rows), noted=np.empty((3, loads), np.int64), loading_s=np.empty(loads),
             sums=np.zeros((len(self.deployed), layout.SUM_WIDTH)), refused=np.zeros(3),
         )  # fmt: skip
 
-    def _learnt(self) -> layout.Learnt:
-        rule = self.asked.rule
-        size = len(self.deployed) if rule is not None else 0
-        state = np.tile(np.array(rule.state if rule is not None else (), np.float64), (size, 1))
-        plan, starting = np.full((size, 3), inf), np.full((size, 3), inf)
-        starting[:, 1:] = 0.0
-        return layout.Learnt(
-            state, np.zeros(size, np.int64), np.zeros(size, np.int64), np.full(size, nan), plan, starting
-        )
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as one that may not be written to: for numba that is another type, so all must be alike."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def units(functions: pd.DataFrame, isolation: str) -> npt.NDArray[np.int32]:

@@ -64,35 +64,48 @@ class Told:
     # Columns.
 
     def _in_order(self) -> IntArray | slice:
-        """The lines in order of creation; at one instant, those that calls made before others."""
-        made, lines = int(self._count[layout.LINES]), self._run.lines
+        """The lines in order of creation; at one instant, those that calls made first, then others by function."""
+        made = int(self._count[layout.LINES])
         if not self._prepared.traced_loads:  # calls made them all
             return slice(0, made)
-        name = lines.name[:made]
-        order: IntArray = np.lexsort((np.abs(name), name < 0, lines.created_s[:made]))
+        number, created_s = self._run.lines.number[:made], self._run.lines.time_s[:made, layout.CREATED]
+        name, unasked = number[:, layout.NAME], number[:, layout.NAME] < 0
+        order: IntArray = np.lexsort(
+            (np.abs(name), np.where(unasked, number[:, layout.FUNCTION], 0), unasked, created_s)
+        )
         return order
 
+    def _number(self, place: int) -> IntArray:
+        number: IntArray = self._run.lines.number[self._lines, place]
+        return number
+
     def _instances(self) -> Instances:
-        lines, order = self._run.lines, self._lines
+        created, ready, idle_since, ended = (
+            np.ascontiguousarray(self._run.lines.time_s[self._lines, place])
+            for place in (layout.CREATED, layout.READY, layout.IDLE_SINCE, layout.ENDED)
+        )
         return Instances(
-            function=lines.function[order], instance=lines.name[order], created_s=lines.created_s[order],
-            ready_s=lines.ready_s[order], awaited=lines.awaited[order], idle_since_s=lines.idle_since_s[order],
-            ended_s=lines.ended_s[order],
-        )  # fmt: skip
+            function=self._number(layout.FUNCTION).astype(np.int32),
+            instance=np.ascontiguousarray(self._number(layout.NAME)),
+            created_s=created,
+            ready_s=ready,
+            awaited=self._number(layout.AWAITED).astype(np.bool_),
+            idle_since_s=idle_since,
+            ended_s=ended,
+        )
 
     def _starts(self) -> Starts:
-        draws, lines = self._prepared.starts, self._run.lines
-        row, function, k = (column[self._lines] for column in (lines.name, lines.function, lines.start))
-        if self._prepared.traced_loads:
-            row, function, k = (column[row >= 0] for column in (row, function, k))
+        draws = self._prepared.starts
+        asked = self._number(layout.NAME) >= 0
+        row, function, k = (self._number(place)[asked] for place in (layout.NAME, layout.FUNCTION, layout.START))
         kept = tuple(np.flatnonzero((draws.table != NO_TABLE).any(axis=0)).tolist())
         kept_s = draws.draw_many(function, k)[:, kept] if kept else np.empty((row.size, 0))
         package_mb = self._prepared.deployed["package_mb"].to_numpy(np.float64)
-        return Starts(draws.phases, row, function, kept, kept_s, draws.offset, package_mb)
+        return Starts(draws.phases, row, function.astype(np.int32), kept, kept_s, draws.offset, package_mb)
 
     def _allocations(self) -> Allocations:
-        name = self._run.lines.name[self._lines]
-        held = self._run.lines.function[self._lines][name < 0] if self._run.terms.held else np.empty(0, np.int32)
+        name, function = self._number(layout.NAME), self._number(layout.FUNCTION).astype(np.int32)
+        held = function[name < 0] if self._run.terms.held else function[:0]
         return Allocations(held, np.zeros(held.size), np.full(held.size, np.inf))
 
     def _pings(self) -> Requests:
@@ -114,18 +127,22 @@ class Told:
             return in_rows[rows]
 
         start_s = column(out.start_s)
-        loading = out.loading[: self._count[layout.LOADING]]
+        loading, prewarmed, held = self._noted()
         loads = loading < calls if rows.stop is not None else loading >= calls
-        held = out.held[: self._count[layout.HELD_ROWS]]
         none = np.empty(0, np.int64)
         return Requests(
             function=function, arrival_s=arrival_s, start_s=start_s, end_s=column(out.end_s),
             start_kind=column(out.start_kind), outcome=column(out.outcome), instance=column(out.instance),
             busy_since_s=start_s, idle_since_s=column(out.idle_since_s),
-            prewarmed=out.prewarmed[: self._count[layout.PREWARMED_ROWS]] if rows.stop is not None else none,
+            prewarmed=prewarmed if rows.stop is not None else none,
             on_provisioned=held if rows.stop is not None else none,
             loading=loading[loads] - (rows.start or 0), loading_s=out.loading_s[: loading.size][loads],
         )  # fmt: skip
+
+    def _noted(self) -> list[IntArray]:
+        """Rows of calls that loaded or waited for a load, that were the first of a prewarmed instance, on held ones."""
+        counts = self._count[[layout.LOADING, layout.PREWARMED_ROWS, layout.HELD_ROWS]].tolist()
+        return [rows[:count] for rows, count in zip(self._run.out.noted, counts, strict=True)]
 
     # Sums.
 
@@ -170,10 +187,12 @@ class Told:
     def _apart_usd(self, price: PriceBook, memory_mb: FloatArray) -> FloatArray:
         """What cold calls cost, those that loaded a handler or waited for it, and those on held instances."""
         scenario, starts, out = self._prepared.scenario, self.fleet.starts, self._run.out
-        trace, held = scenario.trace, out.held[: self._count[layout.HELD_ROWS]]
-        loading, loading_s = (column[: self._count[layout.LOADING]] for column in (out.loading, out.loading_s))
+        trace, (loading, _, held) = scenario.trace, self._noted()
+        loading_s = out.loading_s[: loading.size]
         loading, loading_s = loading[loading < self._prepared.rows], loading_s[loading < self._prepared.rows]
-        rows = np.unique(np.concatenate([starts.row, loading, held]))
+        rows = starts.row
+        if loading.size or held.size or np.any(rows[1:] < rows[:-1]):
+            rows = np.unique(np.concatenate([rows, loading, held]))
         execution_s, start_up_s = trace.service_s[rows], np.zeros(rows.size)
         of_starts = np.searchsorted(rows, starts.row)
         start_up_s[of_starts] = price.billed_start_up_s(starts)
