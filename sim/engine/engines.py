@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sim.core.errors import ConfigError
 from sim.engine import reference
@@ -43,7 +43,7 @@ def engine_for(name: str, trace: Trace, policy: KeepAlive, platform: Platform) -
         return SIMPY
     missing = why_not(trace, policy, platform)
     if name == AUTO:
-        return COMPILED if is_installed() and not missing else SIMPY
+        return COMPILED if not missing and is_installed() and _kernels().compiles(policy) else SIMPY
     if missing:
         raise ConfigError(
             f"the compiled engine does not cover {'; '.join(missing)}. engine=simpy does, and engine=auto chooses"
@@ -81,6 +81,10 @@ def summed(
 
 
 def _told(scenario: Scenario, on_progress: Progress) -> Told:
-    """What comes of a scenario on the compiled engine; numba takes half a second to import, and is imported here."""
-    engine = import_module("sim.engine.compiled.engine")
-    return cast("Told", engine.run(scenario, on_progress))
+    """What comes of a scenario on the compiled engine."""
+    return cast("Told", _kernels().run(scenario, on_progress))
+
+
+def _kernels() -> Any:
+    """The compiled engine: numba takes half a second to import, and is imported when it is used."""
+    return import_module("sim.engine.compiled.engine")

@@ -108,6 +108,11 @@ def test_pings_on_every_platform(trace: sim.Trace, platform: Platform, policy: K
     assert_agree(trace, policy, platform)
 
 
+def test_a_call_of_no_length_comes_before_pings_that_ended_then() -> None:
+    trace = sim.Trace.from_arrays([0, 0], [12.0, 14.0], [0.0, 3.0])
+    assert_agree(trace, PingWarmer(10.0, 20.0, 2.0, pings=2), Platform(start_s=0.0))
+
+
 @examples(200)
 @given(traces(), platforms(lives=False), st.sampled_from([ProvisionedFloor(1, 3.0), ProvisionedFloor(3, inf)]))
 def test_floors_on_every_platform(trace: sim.Trace, platform: Platform, policy: KeepAlive) -> None:

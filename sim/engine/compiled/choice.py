@@ -56,6 +56,10 @@ def put_idle(run: Run, unit: int, end_s: float, row: float, line: float, expiry_
         while place > first and older(run.lines, int(line), int(slots[place - 1, LINE])):
             copy_slot(slots, place, place - 1)
             place -= 1
+    else:  # what becomes idle later ends later, but for a call of no length whose row is less than a ping's
+        while place > first and slots[place - 1, END] == end_s and slots[place - 1, ROW] > row:
+            copy_slot(slots, place, place - 1)
+            place -= 1
     slots[place, END], slots[place, ROW], slots[place, LINE], slots[place, EXPIRY] = end_s, row, line, expiry_s
 
 

@@ -47,6 +47,15 @@ def run(scenario: Scenario, on_progress: Progress) -> Told:
     return Told(prepared)
 
 
+def compiles(policy: KeepAlive) -> bool:
+    """Whether the rule of `policy`, if it has one, can be compiled."""
+    try:
+        _functions(policy)
+    except ConfigError:
+        return False
+    return True
+
+
 def _functions(policy: KeepAlive) -> tuple[Any, Any]:
     """The two functions of the policy's rule, compiled as they are."""
     if isinstance(policy, Hashable):
