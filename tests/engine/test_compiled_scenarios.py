@@ -64,6 +64,25 @@ class Nonsense(policies.KeepAlive):
 
 
 @dataclass(frozen=True)
+class Raising(policies.KeepAlive):
+    """Its rule looks beyond its state, when it observes or when it decides."""
+
+    observing: bool
+
+    def rule(self) -> Rule:
+        place = 1 if self.observing else 0
+        other = 1 - place
+
+        def observe(state: State, gap_s: float) -> None:
+            state[place] += gap_s
+
+        def decide(state: State, u: float) -> Decision:
+            return 60.0 + state[other], inf, 0.0
+
+        return Rule((0.0,), observe, decide)
+
+
+@dataclass(frozen=True)
 class Interpreted(policies.KeepAlive):
     """Its rule is none that can be compiled."""
 
@@ -138,6 +157,14 @@ def test_a_rule_that_decides_nonsense_is_refused_in_the_words_of_the_reference()
     for engine in ("simpy", "compiled"):
         with pytest.raises(PolicyError, match=r"Nonsense: its rule decided \(-1.0, inf, 0.0\)"):
             sim.simulate(TRACE, Nonsense(), engine=engine)
+
+
+@pytest.mark.parametrize("observing", [False, True])
+def test_a_rule_that_raises_is_noticed(observing: bool) -> None:
+    with pytest.raises(IndexError):
+        sim.simulate(TRACE, Raising(observing), engine="simpy")
+    with pytest.raises(PolicyError, match="Raising: its rule raised an error"):
+        sim.simulate(TRACE, Raising(observing), engine="compiled")
 
 
 def test_a_rule_that_cannot_be_compiled_is_left_to_the_reference() -> None:

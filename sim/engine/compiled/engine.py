@@ -10,22 +10,21 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from sim.core.errors import ConfigError
+from sim.core.errors import ConfigError, PolicyError
 from sim.engine.compiled import layout
+from sim.engine.compiled.guard import guarded
 from sim.engine.compiled.kernel import replay
 from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.setup import Prepared
 from sim.engine.compiled.told import Told
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive, checked_decision, checked_rule
+from sim.policies.keepalive.rule import Rule
 
 FloatArray = npt.NDArray[np.float64]
 
 BLOCK: Final = 1 << 22
 """Calls replayed at a time: progress is told, and Ctrl-C heard, in between."""
-STATE: Final = numba.types.float64[::1]
-OBSERVE: Final = numba.types.void(STATE, numba.types.float64)
-DECIDE: Final = numba.types.UniTuple(numba.types.float64, 3)(STATE, numba.types.float64)
 
 
 def run(scenario: Scenario, on_progress: Progress) -> Told:
@@ -42,6 +41,8 @@ def run(scenario: Scenario, on_progress: Progress) -> Told:
         if first == size:
             break
     on_progress(prepared.rows)
+    if prepared.has_raised:
+        raise PolicyError(f"{name}: its rule raised an error, which compiled code cannot tell; engine=simpy does")
     if prepared.run.state.count[layout.REFUSED]:
         checked_decision(name, tuple(prepared.run.out.refused.tolist()))
     return Told(prepared)
@@ -71,7 +72,7 @@ def _compiled(policy: KeepAlive) -> tuple[Any, Any]:
     if rule is None:
         return NOBODY
     try:
-        return numba.cfunc(OBSERVE)(rule.observe), numba.cfunc(DECIDE)(rule.decide)
+        return guarded(rule)
     except numba.errors.NumbaError as error:
         why = str(error).strip().splitlines()[-1]
         raise ConfigError(f"the compiled engine cannot compile the rule of {type(policy).__name__}: {why}") from None
@@ -81,13 +82,5 @@ _compiled_once = lru_cache(maxsize=64)(_compiled)
 """Policies are values: equal ones have the same rule."""
 
 
-def _observe(_: Any, __: float) -> None:
-    pass
-
-
-def _decide(_: Any, __: float) -> tuple[float, float, float]:
-    return 0.0, 0.0, 0.0
-
-
-NOBODY: Final = (numba.cfunc(OBSERVE)(_observe), numba.cfunc(DECIDE)(_decide))
+NOBODY: Final = guarded(Rule((), lambda _, __: None, lambda _, __: (0.0, 0.0, 0.0)))
 """The functions of no rule, which nobody calls."""

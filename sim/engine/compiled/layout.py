@@ -134,7 +134,7 @@ class State(NamedTuple):
     Attributes:
         units: int64[F, UNIT_WIDTH]
         plans: float64[F, 7], see `SINCE`; without a rule, of no length.
-        learnt: float64[F, S], what a rule remembers of each group.
+        learnt: float64[F, S + 1], what a rule remembers of each group, and 1 once it has raised anything.
         idle, busy: float64[., 4], slots; idle ones in order, busy ones as heaps by (end, row).
         count: int64[8]
     """

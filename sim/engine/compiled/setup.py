@@ -170,9 +170,14 @@ class Prepared:
         count[[layout.IDLE_USED, layout.BUSY_USED]] = room * size
         plans = np.full((size if rule is not None else 0, 7), inf)
         plans[:, layout.SINCE], plans[:, layout.STARTING] = nan, -1
-        learnt = np.tile(np.array(rule.state if rule is not None else (), np.float64), (len(plans), 1))
+        learnt = np.tile(np.array((*rule.state, 0.0) if rule is not None else (), np.float64), (len(plans), 1))
         idle, busy = np.zeros((2 * room * size, 4)), np.zeros((2 * room * size, 4))
         return layout.State(table, plans, learnt, idle, busy, count)
+
+    @property
+    def has_raised(self) -> bool:
+        """Whether the rule has raised anything."""
+        return bool(self.run.state.learnt[:, -1:].any())
 
     def grow(self) -> None:
         """Twice the slots."""
