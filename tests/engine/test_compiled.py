@@ -4,6 +4,7 @@ from math import inf
 
 import numpy as np
 import pandas as pd
+import pytest
 from agreement import assert_agree, assert_same_sums
 from examples import examples
 from hypothesis import given
@@ -27,9 +28,11 @@ from sim.policies import (
     SkiRental,
 )
 
+pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles
+
 CHOICES = [
     "most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created", "least_connections",
-    "power_of_two", "round_robin",
+    "power_of_two", "round_robin", "by_concurrency",
 ]  # fmt: skip
 
 

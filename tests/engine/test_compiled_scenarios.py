@@ -21,6 +21,8 @@ from sim.engine.compiled.order import quantiles
 from sim.platform.platform import Platform
 from sim.policies.keepalive.rule import Decision, Rule, State
 
+pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles
+
 COVERED = [
     policies.NoKeepAlive(), policies.FixedWindow(600), policies.KeepForever(), policies.Clairvoyant(),
     policies.HybridHistogram(), policies.HybridHistogram(learns_by="app"), policies.AdaptiveWindow(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sim.engine.compiled.draws import CHOICE, own_uniform
 from sim.engine.compiled.jit import part
 from sim.engine.compiled.layout import (
+    BY_CONCURRENCY,
     CALLED,
     CREATED,
     END,
@@ -126,7 +127,12 @@ def pick(run: Run, function: int, unit: int, count: int) -> int:
     choice, units = run.terms.choice, run.state.units
     if choice == NEWEST:
         return count - 1
-    if choice in (LEAST_RECENT, OLDEST, LEAST_CONNECTIONS):  # one slot each: none serves more than another
+    if choice in (
+        LEAST_RECENT,
+        OLDEST,
+        LEAST_CONNECTIONS,
+        BY_CONCURRENCY,
+    ):
         return 0
     if choice in (RANDOM, POWER_OF_TWO):
         k = units[function, CALLED] * (1 if choice == RANDOM else 2)

@@ -48,9 +48,11 @@ rule decided what no platform can apply."""
 
 CHOICES: Final = (
     "most_recently_idle", "least_recently_idle", "random", "newest_created", "oldest_created", "least_connections",
-    "power_of_two", "round_robin",
+    "power_of_two", "round_robin", "by_concurrency",
 )  # fmt: skip
-MOST_RECENT, LEAST_RECENT, RANDOM, NEWEST, OLDEST, LEAST_CONNECTIONS, POWER_OF_TWO, ROUND_ROBIN = range(8)
+MOST_RECENT, LEAST_RECENT, RANDOM, NEWEST, OLDEST, LEAST_CONNECTIONS, POWER_OF_TWO, ROUND_ROBIN, BY_CONCURRENCY = range(
+    9
+)
 
 
 class Calls(NamedTuple):
