@@ -150,7 +150,7 @@ class State(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Instances, a line each, in the order in which the kernel meets them; room for as many as there can be.
+    """Instances, a line each, in the order in which the kernel meets them.
 
     Attributes:
         number: int64[m, 5], see `FUNCTION`.

@@ -83,8 +83,10 @@ def new_line(run: Run, function: int, unit: int, name: int, now_s: float) -> int
 
 @part
 def has_room(run: Run, unit: int) -> bool:
-    """See to it that a unit has room for one more instance, idle or busy; false if all slots are taken."""
+    """See to it that a unit has room for one more instance, idle or busy; false if all that there is is taken."""
     state, units = run.state, run.state.units
+    if state.count[LINES] + units.shape[0] + 2 > run.lines.number.shape[0]:  # in the end each unit may prewarm one
+        return False
     group = units[unit, GROUP]
     most = units[unit, IDLE] + units[unit, RUNS] + 2  # a call's and a prewarmed one
     if most > units[unit, IDLE_ROOM] and not move(state, state.idle, unit, IDLE_AT, IDLE_USED, most):

@@ -24,6 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 Keys = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 FIRST_ROOM = 2
 """Slots that each unit has at first."""
+FIRST_LINES = 1 << 16
+"""Instances for which there is room at first."""
 
 
 class Prepared:
@@ -180,17 +182,16 @@ class Prepared:
         return bool(self.run.state.learnt[:, -1:].any())
 
     def grow(self) -> None:
-        """Twice the slots."""
-        state = self.run.state
-        idle, busy = (np.concatenate([slots, np.zeros_like(slots)]) for slots in (state.idle, state.busy))
-        self.run = self.run._replace(state=state._replace(idle=idle, busy=busy))
+        """Twice as much room for what there is too little of: lines, or else slots."""
+        state, lines = self.run.state, self.run.lines
+        if state.count[layout.LINES] + len(state.units) + 2 > len(lines.number):
+            self.run = self.run._replace(lines=layout.Lines(_twice(lines.number), _twice(lines.time_s)))
+        else:
+            self.run = self.run._replace(state=state._replace(idle=_twice(state.idle), busy=_twice(state.busy)))
 
     def _lines(self) -> layout.Lines:
-        """Room for as many instances as there can be; what is not used of it takes no memory."""
-        served = self.rows + self.pings[0].size
-        most = served + self.held * len(self.deployed)
-        most += served if self.asked.rule is not None else 0
-        return layout.Lines(np.empty((most, 5), np.int64), np.empty((most, 7)))
+        lines = FIRST_LINES + (1 + self.held) * len(self.deployed)
+        return layout.Lines(np.empty((lines, 5), np.int64), np.empty((lines, 7)))
 
     def _out(self) -> layout.Out:
         served = self.rows + self.pings[0].size
@@ -201,6 +202,11 @@ class Prepared:
             latency_s=np.empty(self.rows), noted=np.empty((3, loads), np.int64), loading_s=np.empty(loads),
             sums=np.zeros((len(self.deployed), layout.SUM_WIDTH)), refused=np.zeros(3),
         )  # fmt: skip
+
+
+def _twice(table: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The table with as many further rows."""
+    return np.concatenate([table, np.empty_like(table)])
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
