@@ -199,6 +199,24 @@ def compiled_recording(calls: int, rounds: int) -> tuple[str, str, str]:
     return "compiled, cost of recording every call", f"{whole:.2f} s and {bare:.2f} s", _cost(ratio, 3)
 
 
+def compiled_many_windows(calls: int, rounds: int) -> tuple[str, str, str]:
+    """A thousand windows from one pass against one run."""
+    trace, windows_s = popular(1000, 50 * calls, 86_400.0, 0.3), np.linspace(0.0, 7200.0, 1000)
+
+    def many() -> float:
+        begin = time.perf_counter()
+        sim.many_windows(trace, windows_s)
+        return time.perf_counter() - begin
+
+    many()
+    all_of_them, one, ratio = alternate(rounds, many, lambda: compiled_seconds(trace))
+    return (
+        "compiled, 1,000 windows from one pass, against one run",
+        f"{all_of_them:.2f} s and {one:.2f} s",
+        _cost(ratio, 3),
+    )
+
+
 def compiled_many_functions(calls: int, rounds: int) -> tuple[str, str, str]:
     """A call among 10,000 functions against one among 1,000, at equal share of cold starts."""
     many, few = popular(10_000, 50 * calls, 86_400.0, 0.3), popular(1000, 50 * calls, 86_400.0, 0.3)
@@ -266,7 +284,8 @@ def main() -> None:
             table.add_row(*tick(live, chosen.rounds))
         if find_spec("numba") is not None:
             for figure in (
-                compiled_against_bare, compiled_recording, compiled_many_functions, compiled_many_instances
+                compiled_against_bare, compiled_recording, compiled_many_windows, compiled_many_functions,
+                compiled_many_instances,
             ):  # fmt: skip
                 table.add_row(*figure(chosen.calls, chosen.rounds))
     Console(width=None if sys.stdout.isatty() else 110).print(table)

@@ -1,7 +1,7 @@
 """keepwarm: a discrete-event simulator for FaaS scheduling research."""
 
 from sim import policies
-from sim.api import chrome_trace, compare, run_experiment, simulate, window_curve
+from sim.api import chrome_trace, compare, many_windows, run_experiment, simulate, window_curve
 from sim.config import load_platform, load_pricing, load_provider, load_synthesis
 from sim.core.errors import ConfigError, KeepwarmError, PolicyError, TraceError
 from sim.experiment.run_folder import load_run
@@ -27,6 +27,7 @@ __all__ = [
     "load_run",
     "load_synthesis",
     "load_trace",
+    "many_windows",
     "policies",
     "run_experiment",
     "simulate",

@@ -16,6 +16,7 @@ from rich.console import Console
 from sim.config import load_platform, load_pricing, load_provider
 from sim.core import checks
 from sim.core.build import check_arguments
+from sim.engine.many_windows import many_windows as make_many_windows
 from sim.engine.simulate import simulate as run_engine
 from sim.engine.window_curve import NO_START
 from sim.engine.window_curve import window_curve as make_window_curve
@@ -248,6 +249,39 @@ def window_curve(
         ConfigError: the curve would not be exact, or the span makes no sense.
     """
     return make_window_curve(trace, platform, warm_up_s=warm_up_s, horizon_s=horizon_s, approximate=approximate)
+
+
+def many_windows(
+    trace: Trace,
+    windows_s: npt.ArrayLike,
+    platform: Platform = NO_START,
+    *,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    approximate: bool = False,
+) -> pd.DataFrame:
+    """Cold starts and wasted memory-time of `FixedWindow` under many windows, from one pass over a trace.
+
+    What `window_curve` says at these windows, in a tenth of the time where numba is installed: a thousand windows cost
+    about as much as two runs of the compiled engine. Cold starts are exactly those of the runs.
+
+    Args:
+        trace: what arrives.
+        windows_s: seconds, in any order; infinity is one.
+        platform: as for `window_curve`, and so are the others.
+        warm_up_s: as for `simulate`.
+        horizon_s: as for `simulate`.
+        approximate: leave out what the platform has beyond what is exact, instead of refusing it.
+
+    Returns:
+        A row a window: `window_s`, `cold_starts`, `cold_start_rate` and `wasted_gb_s`.
+
+    Raises:
+        ConfigError: as for `window_curve`, or a window is no number of seconds >= 0.
+    """
+    return make_many_windows(
+        trace, windows_s, platform, warm_up_s=warm_up_s, horizon_s=horizon_s, approximate=approximate
+    )
 
 
 def chrome_trace(

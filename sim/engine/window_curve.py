@@ -30,17 +30,27 @@ def window_curve(
     approximate: bool = False,
 ) -> WindowCurve:
     """Cold starts and waste of every fixed window, without a run; see `sim.window_curve`."""
+    left_out = exact_on(trace, platform, approximate=approximate)
+    span = measured_span(trace, warm_up_s, horizon_s)
+    return curve_of(_periods(trace, platform, span.end_s), span, left_out)
+
+
+def exact_on(trace: Trace, platform: Platform, *, approximate: bool) -> tuple[str, ...]:
+    """What the curve leaves out, see `why_inexact`.
+
+    Raises:
+        ConfigError: it leaves something out, and no approximation was asked for.
+    """
     for name, value, kind in (("trace", trace, Trace), ("platform", platform, Platform)):
         if not isinstance(value, kind):
             raise ConfigError(f"{name} must be a {kind.__name__}, not {value!r}")
-    span = measured_span(trace, warm_up_s, horizon_s)
     left_out = why_inexact(trace, platform)
     if left_out and not approximate:
         raise ConfigError(
             f"the window curve is not exact on this platform: {'; '.join(left_out)}. Change that, or ask for the"
             " approximation that leaves it out (approximate)"
         )
-    return curve_of(_periods(trace, platform, span.end_s), span, left_out)
+    return left_out
 
 
 def why_inexact(trace: Trace, platform: Platform) -> tuple[str, ...]:
@@ -74,8 +84,14 @@ def _periods(trace: Trace, platform: Platform, horizon_s: float) -> IdlePeriods:
     """The idle periods of the calls that arrive up to the horizon, that instant included."""
     rows = slice(0, int(np.searchsorted(trace.arrival_s, horizon_s, "right")))
     function, arrival_s = trace.function[rows], trace.arrival_s[rows]
+    unit, gb = units_and_memory(trace, platform)
+    return idle_periods(unit[function], arrival_s, arrival_s + trace.service_s[rows], gb[function])
+
+
+def units_and_memory(trace: Trace, platform: Platform) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Of each function: the number of what shares its instances, and the GB of one of them."""
     gb = platform.deployed(trace.functions)["memory_mb"].to_numpy(np.float64) / MB_PER_GB
     unit = np.arange(gb.size, dtype=np.int64)
     if platform.isolation == "app":
         unit = trace.functions.groupby(["owner", "app"], sort=False).ngroup().to_numpy().astype(np.int64)
-    return idle_periods(unit[function], arrival_s, arrival_s + trace.service_s[rows], gb[function])
+    return unit, gb

@@ -104,20 +104,17 @@ class WindowCurve:
         Raises:
             ConfigError: a window that is no number of seconds >= 0 (infinity is one).
         """
-        warm: IntArray = np.searchsorted(self.warm_from_s, _checked(windows_s), "right")
+        warm: IntArray = np.searchsorted(self.warm_from_s, checked_windows(windows_s), "right")
         return self.calls - warm
 
     def wasted_gb_s(self, windows_s: npt.ArrayLike) -> FloatArray:
         """The wasted memory-time under each of some windows: float64 of their shape, GB-s; raises as `cold_starts`."""
-        return self.waste.at(_checked(windows_s))
+        return self.waste.at(checked_windows(windows_s))
 
     def at(self, windows_s: npt.ArrayLike) -> pd.DataFrame:
         """A row a window: `window_s`, `cold_starts`, `cold_start_rate` and `wasted_gb_s`; raises as `cold_starts`."""
-        windows = np.atleast_1d(_checked(windows_s))
-        cold = self.cold_starts(windows)
-        return pd.DataFrame({"window_s": windows, "cold_starts": cold,
-                             "cold_start_rate": cold / self.calls if self.calls else nan,
-                             "wasted_gb_s": self.wasted_gb_s(windows)})  # fmt: skip
+        windows = np.atleast_1d(checked_windows(windows_s))
+        return table(windows, self.cold_starts(windows), self.calls, self.wasted_gb_s(windows))
 
     def points(self, most: int = MOST_POINTS) -> pd.DataFrame:
         """The curve at its own windows, those at which a call becomes warm, and at 0 and infinity.
@@ -150,7 +147,7 @@ class WindowCurve:
         Raises:
             ConfigError: not ``0 <= low_s < high_s``.
         """
-        low_s, high_s = _checked([low_s, high_s]).tolist()
+        low_s, high_s = checked_windows([low_s, high_s]).tolist()
         if not low_s < high_s:
             raise ConfigError(f"the knee is sought between a shorter and a longer window, not {low_s} and {high_s}")
         between = (self.warm_from_s > low_s) & (self.warm_from_s < high_s)
@@ -235,7 +232,19 @@ def _frontier(calls: int, cost_gb_s: FloatArray) -> Frontier:
     return Frontier(calls, most - np.arange(paid.size + 1), np.append(0.0, np.cumsum(paid)))
 
 
-def _checked(windows_s: npt.ArrayLike) -> FloatArray:
+def table(windows_s: FloatArray, cold_starts: IntArray, calls: int, wasted_gb_s: FloatArray) -> pd.DataFrame:
+    """A row a window."""
+    rate = cold_starts / calls if calls else nan
+    return pd.DataFrame({"window_s": windows_s, "cold_starts": cold_starts, "cold_start_rate": rate,
+                         "wasted_gb_s": wasted_gb_s})  # fmt: skip
+
+
+def checked_windows(windows_s: npt.ArrayLike) -> FloatArray:
+    """Windows as float64.
+
+    Raises:
+        ConfigError: one of them is no number of seconds >= 0.
+    """
     try:
         windows = np.asarray(windows_s, np.float64)
     except (TypeError, ValueError):
