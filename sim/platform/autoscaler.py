@@ -19,8 +19,10 @@ from sim.results.columns import Decisions
 
 MOST_IDLE_TICKS: Final = 10_000
 """Ticks one after another at which nothing else happens, while calls wait, after which the run is given up."""
-POKED: Final = "call at zero"
-"""The reason of a decision between ticks."""
+AT_ZERO: Final = "call at zero"
+"""The reason of a decision between ticks, where there is no instance nor one starting."""
+AT_MISS: Final = "call waits"
+"""The reason of any other between ticks."""
 IDLE: Final = "idle"
 """The reason where an instance goes by itself."""
 AT_START: Final = "at start"
@@ -75,7 +77,8 @@ class Autoscaler:
     def poke(self, pool: ScaledPool) -> None:
         """A call waits, and it is as the policy's `poked` has it."""
         scaler = self._activate(pool)
-        self._apply(pool, scaler, scaler.poked(self._load(pool, (0, (), ()))), POKED)
+        why = AT_MISS if pool.members else AT_ZERO
+        self._apply(pool, scaler, scaler.poked(self._load(pool, (0, (), ()))), why)
         if not self._ticking:
             self._schedule()
 

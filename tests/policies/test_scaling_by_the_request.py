@@ -83,7 +83,7 @@ def test_golden_cloud_run_on_the_platform() -> None:
     assert [(c, e) for _, c, _, e in lives(result.columns)][:2] == [(0.0, 913.0), (1.0, 913.0)]
     decisions = result.decisions[["time_s", "wanted", "why"]].values.tolist()
     assert decisions == [
-        [0.0, 1, "call at zero"], [1.0, 2, "call at zero"], [913.0, 1, "idle"], [913.0, 0, "idle"],
+        [0.0, 1, "call at zero"], [1.0, 2, "call waits"], [913.0, 1, "idle"], [913.0, 0, "idle"],
         [2000.0, 1, "call at zero"], [2903.0, 0, "idle"],
     ]  # fmt: skip
 
