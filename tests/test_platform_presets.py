@@ -92,6 +92,8 @@ def test_policies_run_on_platforms_of_their_own(tmp_path: Path) -> None:
     assert together.loc["azure", keys].tolist() == alone.loc["azure", keys].tolist()
     notes = json.loads((tmp_path / "all" / "index.json").read_text("utf-8"))["variants"][0]["facts"]["platform"]
     assert "knative: unlimited capacity, several requests an instance, power of two first" in notes
+    free = [note.split(":")[0] for note in notes.split("; ") if "no price for a call" in note]
+    assert free == ["openwhisk", "knative", "kubernetes_hpa, openfaas"]
 
 
 @pytest.mark.parametrize(
