@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -217,6 +218,8 @@ class LivePlatform:
             for unit, pool in by_unit.items()
         }
         Autoscaler(self.calendar, units, policy, horizon_s, self._decisions)
+        for pool in [pool for pool in units for _ in range(policy.least)]:
+            self._ledger.allocated(pool.function, 0.0, inf)
         return PoolRouter([by_unit[unit] for unit in unit_of]), list(units)
 
     def _unit(self, function: int, triggers: frozenset[str] = frozenset(), future: Future | None = None) -> Unit:
