@@ -1,4 +1,4 @@
-"""How fast the reference engine is, as ratios against a bare SimPy loop measured in the same run.
+"""How fast the engines are, as ratios against a bare SimPy loop measured in the same run.
 
 The yardstick makes one process with one timeout a request and nothing else; it says what this machine can do at this
 moment. Every figure is the median of several rounds in which what is compared alternates.
@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from rich.table import Table
 import sim
 
 WINDOW_S = 600.0
+NO_START = sim.Platform(start_s=0.0)
 
 
 def bare_loop(calls: int) -> float:
@@ -160,6 +162,72 @@ def functions_that_sleep(calls: int, rounds: int) -> tuple[str, str, str]:
         f"{with_them:.2f} s and {without:.2f} s"), _cost(ratio, 1.05)  # fmt: skip
 
 
+def popular(functions: int, calls: int, span_s: float, median_s: float) -> sim.Trace:
+    """Functions whose popularity falls as 1 / rank, called at random in a span, with log-normal service times."""
+    rng = np.random.default_rng(3)
+    share = 1 / np.arange(1, functions + 1)
+    function = rng.choice(functions, calls, p=share / share.sum())
+    return sim.Trace.from_arrays(
+        function, np.sort(rng.random(calls) * span_s), rng.lognormal(np.log(median_s), 1.0, calls)
+    )
+
+
+def compiled_seconds(trace: sim.Trace, window_s: float = WINDOW_S, *, record: bool = False) -> float:
+    """Time of one run of the compiled engine, its result included."""
+    begin = time.perf_counter()
+    sim.simulate(trace, sim.policies.FixedWindow(window_s), NO_START, engine="compiled", record=record)
+    return time.perf_counter() - begin
+
+
+def compiled_against_bare(calls: int, rounds: int) -> tuple[str, str, str]:
+    """Calls of 1,000 functions on the compiled engine, nothing recorded."""
+    trace, bare_calls = popular(1000, 50 * calls, 86_400.0, 0.3), calls
+    compiled_seconds(trace)
+    per_call, bare, ratio = alternate(
+        rounds, lambda: compiled_seconds(trace) / len(trace), lambda: bare_loop(bare_calls) / bare_calls
+    )
+    rates = f"{1 / per_call:,.0f} calls/s against {1 / bare:,.0f}"
+    return f"compiled, {len(trace):,} calls, rate against the bare loop", rates, f"{1 / ratio:.0f} (at least 60)"
+
+
+def compiled_recording(calls: int, rounds: int) -> tuple[str, str, str]:
+    """The same with a row a call recorded."""
+    trace = popular(1000, 50 * calls, 86_400.0, 0.3)
+    whole, bare, ratio = alternate(
+        rounds, lambda: compiled_seconds(trace, record=True), lambda: compiled_seconds(trace)
+    )
+    return "compiled, cost of recording every call", f"{whole:.2f} s and {bare:.2f} s", _cost(ratio, 3)
+
+
+def compiled_many_functions(calls: int, rounds: int) -> tuple[str, str, str]:
+    """A call among 10,000 functions against one among 1,000, at equal share of cold starts."""
+    many, few = popular(10_000, 50 * calls, 86_400.0, 0.3), popular(1000, 50 * calls, 86_400.0, 0.3)
+    share = _cold_share(many, WINDOW_S)
+    window_s = _window_of(few, share)
+    shares = f"cold {share:.1%} and {_cold_share(few, window_s):.1%}"
+    _, _, ratio = alternate(rounds, lambda: compiled_seconds(many), lambda: compiled_seconds(few, window_s))
+    return "compiled, 10,000 functions, cost of a call against 1,000", shares, _cost(ratio, 1.5)
+
+
+def compiled_many_instances(calls: int, rounds: int) -> tuple[str, str, str]:
+    """A call of a function with 1,000 busy instances against one with 10."""
+    many, few = poisson(1, 10 * calls, 1000.0, 1.0), poisson(1, 10 * calls, 10.0, 1.0)
+    shares = f"cold {_cold_share(many, WINDOW_S):.1%} and {_cold_share(few, WINDOW_S):.1%}"
+    _, _, ratio = alternate(rounds, lambda: compiled_seconds(many), lambda: compiled_seconds(few))
+    return "compiled, 1,000 live instances, cost of a call against 10", shares, _cost(ratio, 1.5)
+
+
+def _cold_share(trace: sim.Trace, window_s: float) -> float:
+    return float(sim.window_curve(trace).at([window_s])["cold_start_rate"].iloc[0])
+
+
+def _window_of(trace: sim.Trace, share: float) -> float:
+    """The window with about that share of cold starts."""
+    windows_s = np.geomspace(1.0, 1e5, 200)
+    rates = sim.window_curve(trace).at(windows_s)["cold_start_rate"].to_numpy()
+    return float(windows_s[np.argmin(np.abs(rates - share))])
+
+
 def _cost(ratio: float, most: float) -> str:
     return f"{ratio:.2f} (at most {most})"
 
@@ -196,6 +264,11 @@ def main() -> None:
             table.add_row(*figure(chosen.calls, chosen.rounds))
         for live in (100, 1000):
             table.add_row(*tick(live, chosen.rounds))
+        if find_spec("numba") is not None:
+            for figure in (
+                compiled_against_bare, compiled_recording, compiled_many_functions, compiled_many_instances
+            ):  # fmt: skip
+                table.add_row(*figure(chosen.calls, chosen.rounds))
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 

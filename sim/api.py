@@ -66,7 +66,8 @@ def simulate(
             `Trace.draw`).
         policy: how long idle instances stay.
         platform: what serves; ``load_platform("default")`` by default.
-        engine: ``"simpy"``, the reference.
+        engine: ``"simpy"``, the reference; ``"compiled"``, the same answers where functions do not interact, some fifty
+            times faster; ``"auto"``, that one where it can (``docs/engines.md``).
         seed: of every random draw.
         replication: number of the replication, from 0.
         record: keep a row a call, an instance and a start in the result.
@@ -110,7 +111,7 @@ def compare(
         trace: what arrives; drawn anew in every replication if its source is counts.
         policies: a label and a policy for each row.
         platform: as for `simulate`, like all that is not named here.
-        engine: the engine.
+        engine: as for `simulate`.
         seed: of every random draw.
         replications: how often what is random is drawn; 95 % intervals need two or more. Or until an interval is narrow
             enough: ``{"min": 5, "max": 100, "target_rel_halfwidth": 0.02, "metric": "cold_start_rate"}``.
@@ -163,7 +164,7 @@ def run_experiment(
         trace: as for `compare`, or several by name.
         policies: a label and a policy for each row.
         platform: as for `simulate`, or several by name.
-        engine: the engine.
+        engine: as for `simulate`.
         seed: of every random draw.
         replications: as for `compare`, like all that is not named here.
         intervals: what they are of.

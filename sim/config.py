@@ -34,6 +34,7 @@ ALONE: Final = "preset"
 """A root without defaults: to compose everything for the sake of one preset takes five times as long."""
 ROOTS: Final = {"platform": "preset_platform"}
 """Roots for presets that bring others."""
+REFERENCE: Final = re.compile(r"(?<!\\)\$\{")
 TRUST_VARIABLE: Final = "KEEPWARM_TRUST"
 
 
@@ -288,7 +289,9 @@ def is_named_by_time(hydra: Any) -> bool:
 
 
 def read_yaml(text: str, where: str) -> dict[str, Any]:
-    """A plain configuration that `to_yaml` wrote."""
+    """A plain configuration that `to_yaml` wrote: all is said, and nothing is looked up (in the environment, say)."""
+    if REFERENCE.search(text):
+        raise ConfigError(f"{where} is damaged: it refers to something with ${{...}}, which a run never writes")
     try:
         read = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     except (OmegaConfBaseException, YAMLError, ValueError) as error:

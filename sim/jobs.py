@@ -86,7 +86,8 @@ class Job:
             write_index(ran.index, self.folder)
         if ran.index.failures:
             raise CellsFailedError("\n".join(ran.index.failures))
-        facts = self._manifest({**_traces(ran), "not_reusable": list(ran.unsure)}, ran.replications)
+        told = {**_traces(ran), **_engines(ran), "not_reusable": list(ran.unsure)}
+        facts = self._manifest(told, ran.replications)
         outcome = ran.index.outcome(config_yaml=self.config_yaml, manifest=facts)
         publish(outcome, self.folder, page=self.run.report)
         (self.folder / FAILURES).unlink(missing_ok=True)
@@ -143,6 +144,11 @@ def _traces(ran: Ran) -> dict[str, Any]:
     if len(different) == 1:
         return {"trace": next(iter(ran.traces.values()))}
     return {"traces": ran.traces}
+
+
+def _engines(ran: Ran) -> dict[str, Any]:
+    """Which engine each policy took, of the one variant or of each."""
+    return {"engines": ran.engines if len(ran.engines) > 1 else next(iter(ran.engines.values()))}
 
 
 def _clear(cells: Path) -> None:

@@ -12,7 +12,8 @@ from sim.config import platform_preset, policy_label, preset
 from sim.core import checks
 from sim.core.build import Trust, build, check_arguments, check_type
 from sim.core.errors import ConfigError
-from sim.engine.simulate import ENGINES, require_price
+from sim.engine.engines import ENGINES
+from sim.engine.simulate import require_price
 from sim.experiment.executors import Executor
 from sim.experiment.experiment import Experiment, Intervals, Variant
 from sim.experiment.replications import Replications

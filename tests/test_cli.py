@@ -555,6 +555,10 @@ def test_a_finished_run_whose_files_were_damaged_is_refused_in_one_line(here: Pa
             assert "manifest.json is damaged" in done.err
     manifest.write_text('{"host": {"directory": 3}}')  # what it does not say is not needed
     assert keepwarm("rerun", "run").status == 0
+    whole = configuration.read_text()
+    configuration.write_text(whole.replace("seed: 0", "seed: ${oc.env:HOME}"))  # a stranger's run is told nothing
+    done = keepwarm("rerun", "run")
+    assert (done.status, "config.yaml is damaged: it refers to something" in done.err) == (2, True)
     for content in (b"\xff\xfe", None):
         configuration.write_bytes(content) if content is not None else configuration.unlink()
         assert "config.yaml cannot be read" in keepwarm("rerun", "run").err

@@ -90,10 +90,17 @@ def test_policies_run_on_platforms_of_their_own(tmp_path: Path) -> None:
     alone = pd.read_parquet(tmp_path / "one" / "comparison.parquet").set_index("policy")
     keys = ["cold_start_rate", "latency_p99_s", "wasted_gb_s", "user_cost_per_million_usd"]
     assert together.loc["azure", keys].tolist() == alone.loc["azure", keys].tolist()
-    notes = json.loads((tmp_path / "all" / "index.json").read_text("utf-8"))["variants"][0]["facts"]["platform"]
-    assert "knative: unlimited capacity, several requests an instance, power of two first" in notes
-    free = [note.split(":")[0] for note in notes.split("; ") if "no price for a call" in note]
-    assert free == ["openwhisk", "knative", "kubernetes_hpa, openfaas"]
+    facts, alone_facts = (
+        json.loads((tmp_path / name / "index.json").read_text("utf-8"))["variants"][0]["facts"]
+        for name in ("all", "one")
+    )
+    assert "knative: unlimited capacity, several requests an instance, power of two first" in facts["platform"]
+    assert facts["frontier"] is None  # each platform has its own
+    assert alone_facts["frontier"]["leaves_out"]
+    notes = facts["platform"].split("; ")
+    assert [note.split(":")[0] for note in notes if "no price for a call" in note] == [
+        "openwhisk", "knative", "kubernetes_hpa, openfaas",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Final
-
 from sim.core import checks
 from sim.core.errors import ConfigError
-from sim.engine import reference
+from sim.engine.compiled.scenario import Scenario
+from sim.engine.engines import engine_for, require_engine, summed
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.demands import Floor
 from sim.policies.keepalive.role import KeepAlive, checked_floor
 from sim.policies.scaling.role import Scaling
 from sim.results import metrics
-from sim.results.columns import Columns
-from sim.results.metrics import Span
+from sim.results.call_sums import Span
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.workload.trace import Trace
-
-ENGINES: Final[Mapping[str, Callable[..., Columns]]] = MappingProxyType({"simpy": reference.run})
 
 
 def simulate(
@@ -45,27 +39,25 @@ def simulate(
         ConfigError: an argument is of the wrong type or makes no sense.
     """
     _check_types(trace, policy, platform)
-    if engine not in ENGINES:
-        raise ConfigError(f"there is no engine {engine!r}; there is {sorted(ENGINES)}")
     require_price(policy, price)
+    require_engine(engine)
     span = measured_span(trace, warm_up_s, horizon_s)
-    columns = ENGINES[engine](
-        trace, policy, platform, horizon_s=span.end_s, seed=seed, replication=replication, on_progress=on_progress
-    )
-    rows = columns.requests.function.size
-    table = metrics.per_function(columns, trace.service_s[:rows], platform.deployed(trace.functions), span, price)
+    taken = engine_for(engine, trace, policy, platform)
+    scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record)
+    sums, fleet, columns = summed(taken, scenario, price, on_progress)
+    table = metrics.per_function(sums, fleet, platform.deployed(trace.functions), span, price)
     return Result(
-        summary=metrics.summarise(columns, table, span, provider),
+        summary=metrics.summarise(sums, fleet, table, span, provider),
         functions=table,
         about={
             "policy": repr(policy),
-            "engine": engine,
+            "engine": taken,
             "seed": seed,
             "replication": replication,
             "warm_up_s": span.start_s,
             "horizon_s": span.end_s,
         },
-        columns=columns if record else None,
+        columns=columns,
     )
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import scipy  # scipy.stats takes a second to import, which scipy does when it is first asked for it
 
 from sim.core.errors import TraceError
-from sim.engine.simulate import ENGINES
+from sim.engine.engines import replay
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.columns import COLD
@@ -156,8 +156,8 @@ def predict(
         replication: number of the replication, from 0.
     """
     trace, order = as_trace(measured, as_seen=model.as_seen)
-    columns = ENGINES[engine](
-        trace, model.policy, model.replayed, horizon_s=trace.horizon_s, seed=seed, replication=replication
+    columns = replay(
+        engine, trace, model.policy, model.replayed, horizon_s=trace.horizon_s, seed=seed, replication=replication
     )
     predicted = np.empty(order.size, np.bool_)
     predicted[order] = columns.requests.start_kind == COLD

@@ -21,6 +21,7 @@ import pandas as pd
 
 from sim.core.distributions import Distribution
 from sim.core.errors import ConfigError, KeepwarmError
+from sim.engine.engines import AUTO, engine_for
 from sim.engine.simulate import measured_span, require_price
 from sim.engine.window_curve import window_curve
 from sim.experiment.cells import Cell, cell_key, trace_key
@@ -111,6 +112,7 @@ class Ready:
         trace_key: what stands for the trace in keys.
         trace_facts: for the manifest.
         facts: for the index: see `sim.experiment.index`.
+        engines: which engine each policy takes, by label.
         functions: a row a function: name, app, owner, trigger, memory_mb.
         is_random: whether replications differ.
     """
@@ -122,6 +124,7 @@ class Ready:
     facts: Mapping[str, Any]
     functions: pd.DataFrame
     is_random: bool
+    engines: Mapping[str, str | None]
 
 
 @contextmanager
@@ -146,10 +149,6 @@ def _ready(
     variant: Variant, trace: Trace, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
 ) -> Ready:
     setting = variant.setting
-    curve = window_curve(
-        trace, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
-    )
-    frontier = curve.frontier.points(FRONTIER_POINTS)
     functions = setting.platform.deployed(trace.functions)[list(NAMES)]
     facts = {
         "workload": workload_note(trace, setting),
@@ -165,17 +164,40 @@ def _ready(
         "horizon_s": measured_span(trace, setting.warm_up_s, setting.horizon_s).end_s,
         "trace": told["hash"],
         "provider_usd_per_gb_s": setting.provider.usd_per_gb_s,
-        "frontier": {
-            "wasted_gb_s": frontier["wasted_gb_s"].tolist(),
-            "cold_start_rate": [None if np.isnan(rate) else rate for rate in frontier["cold_start_rate"].tolist()],
-            "leaves_out": list(curve.approximate),
-        },
+        "frontier": _frontier(trace, variant, experiment.policies),
     }
     if experiment.intervals == "apps" and not all(
         _apps_are_alone(policy, variant.setting_of(label).platform) for label, policy in experiment.policies.items()
     ):
         raise ConfigError("intervals=apps draws apps as if each were alone; with a cap on instances they are not")
-    return Ready(variant, source, key, told, facts, functions, facts["is_random"])
+    engines = {
+        label: _engine(trace, policy, variant.setting_of(label)) for label, policy in experiment.policies.items()
+    }
+    return Ready(variant, source, key, told, facts, functions, facts["is_random"], engines)
+
+
+def _engine(trace: Trace, policy: KeepAlive, setting: Setting) -> str | None:
+    """Which engine runs a policy; None if it breaks down when it is asked what it wants."""
+    if setting.engine != AUTO:
+        return setting.engine
+    return _asked(lambda asking: engine_for(AUTO, trace, asking, setting.platform), policy)
+
+
+def _frontier(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> dict[str, Any] | None:
+    """The clairvoyant frontier; None where policies have platforms of their own, and so frontiers."""
+    setting = variant.setting
+    if any(variant.setting_of(label).platform != setting.platform for label in policies):
+        return None
+    curve = window_curve(
+        trace, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
+    )
+    points = curve.frontier.points(FRONTIER_POINTS)
+    rates = points["cold_start_rate"].tolist()
+    return {
+        "wasted_gb_s": points["wasted_gb_s"].tolist(),
+        "cold_start_rate": [None if np.isnan(rate) else rate for rate in rates],
+        "leaves_out": list(curve.approximate),
+    }
 
 
 def _platforms_note(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
@@ -226,12 +248,14 @@ class Ran:
     Attributes:
         index: of everything, failures too.
         traces: facts of the trace of each variant, by label.
+        engines: which engine each policy took, by the label of the variant, then its own.
         replications: the largest number there is of any variant.
         unsure: why some cells cannot be reused.
     """
 
     index: Index
     traces: Mapping[str, Mapping[str, Any]]
+    engines: Mapping[str, Mapping[str, str | None]]
     replications: int
     unsure: Sequence[str]
 
@@ -261,7 +285,8 @@ def run_experiment(experiment: Experiment, runner: Runner, on_plan: Callable[[In
             if more == wanted:
                 unsure = dict.fromkeys(why for cell in cells.values() for why in cell.unsure)
                 traces = {each.variant.label: each.trace_facts for each in ready}
-                return Ran(index, traces, max(wanted), list(unsure))
+                engines = {each.variant.label: each.engines for each in ready}
+                return Ran(index, traces, engines, max(wanted), list(unsure))
             wanted = more
 
 

@@ -162,10 +162,12 @@ class Index:
         frame, differences = self._frame(kept, summaries, estimates), pd.DataFrame()
         if estimates is not None:
             differences = estimates.differences()
-        told = variant.facts["frontier"]
-        frontier = pd.DataFrame({name: told[name] for name in ("wasted_gb_s", "cold_start_rate")}, dtype=np.float64)
+        told, frontier = variant.facts["frontier"], None
+        if told is not None:
+            frontier = pd.DataFrame({name: told[name] for name in ("wasted_gb_s", "cold_start_rate")}, dtype=np.float64)
+        leaves_out = () if told is None else told["leaves_out"]
         return VariantOutcome(
-            variant.label, frame, differences, notes, variant.functions, digests, frontier, told["leaves_out"]
+            variant.label, frame, differences, notes, variant.functions, digests, frontier, leaves_out
         )
 
     @staticmethod

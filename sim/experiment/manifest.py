@@ -17,7 +17,9 @@ import numpy as np
 from sim.experiment.setting import Setting
 from sim.workload.trace import Trace
 
-PACKAGES: Final = ("keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "hydra-core", "omegaconf")
+PACKAGES: Final = (
+    "keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "hydra-core", "omegaconf", "numba",
+)  # fmt: skip
 
 
 def manifest(

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from sim.platform.lifetime import Lifetimes
 from sim.platform.loading import Loading
 from sim.platform.loading_pool import LoadingPool
 from sim.platform.news import News, news
-from sim.platform.pinger import Pinger, ping_calls
+from sim.platform.pinger import NO_PINGS, Pinger, ping_calls
 from sim.platform.platform import Platform
 from sim.platform.pool import CallWindowPool, ConstantWindowPool, InstancePool
 from sim.platform.provisioner import FloorProvisioner, Provisioner
@@ -64,7 +64,6 @@ from sim.results.columns import Columns, no_cells
 from sim.workload.trace import Trace
 
 Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
-NO_PINGS: Final = (np.empty(0, np.int32), np.empty(0))
 Windows: TypeAlias = "float | array[float]"
 P = TypeVar("P", bound=SlottedPool)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappush
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from sim.policies.keepalive.demands import Pings
 
 PingCalls: TypeAlias = tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]
 """Function and time in seconds of every ping, in order."""
+NO_PINGS: Final[PingCalls] = (np.empty(0, np.int32), np.empty(0))
 
 
 def ping_calls(pings: Pings, functions: int, horizon_s: float) -> PingCalls:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sim.core import checks
 from sim.core.errors import ConfigError
-from sim.results.metrics import Span
+from sim.results.call_sums import Span
 from sim.results.result import Result
 from sim.results.timeline import Event, Timeline
 

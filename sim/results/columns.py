@@ -260,30 +260,39 @@ def no_decisions() -> Decisions:
     return Decisions(np.empty(0), none, none, none, none, none, none, none, ())
 
 
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """All that an engine returns.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fleet:
+    """All that an engine returns but the calls of the trace.
 
     Attributes:
-        requests: the calls of the trace.
         pings: the policy's own calls; their rows, and instances named after them, follow those of the trace.
         ping_s: seconds that each of these runs.
         instances: every instance there was.
         starts: the start-ups that calls of the trace caused.
         allocations: what was held.
         cells: the generic cells.
-        decisions: of the scaler.
-        makers_load: whether it is the call that made an instance, and no other, that loads its handler, uncut; the
-            column ``handler`` of `starts` then says how long, and `Requests.loading` nothing.
     """
 
-    requests: Requests
     pings: Requests
     ping_s: float
     instances: Instances
     starts: Starts
     allocations: Allocations
     cells: Cells
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Columns(Fleet):
+    """All that an engine returns.
+
+    Attributes:
+        requests: the calls of the trace.
+        decisions: of the scaler.
+        makers_load: whether it is the call that made an instance, and no other, that loads its handler, uncut; the
+            column ``handler`` of `starts` then says how long, and `Requests.loading` nothing.
+    """
+
+    requests: Requests
     decisions: Decisions
     makers_load: bool = False
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.results.call_sums import Span
 from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, Decisions, FloatArray
-from sim.results.metrics import MB_PER_GB, Span
+from sim.results.metrics import MB_PER_GB
 from sim.results.result import Result
 
 NAMES: Final = ("name", "app", "owner", "trigger", "memory_mb")

@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import nan
-from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.results.columns import (
-    CHUNK,
-    COLD,
-    FAILED,
-    NOT_STARTED,
-    QUEUED,
-    REJECTED,
-    TIMED_OUT,
-    WARM,
-    Cells,
-    Columns,
-    FloatArray,
-    Requests,
-)
+from sim.results.call_sums import CallSums, Span, quantile, time_by_function_s
+from sim.results.columns import NOT_STARTED, Cells, Fleet, FloatArray, Requests
 from sim.results.pricing import PriceBook, ProviderPrice
 
 MB_PER_GB: Final = 1024.0
 
 
-@dataclass(frozen=True)
-class Span:
-    """The measured span: calls arriving in [start_s, end_s] count, memory-time is integrated over it."""
-
-    start_s: float
-    end_s: float
-
-    @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return self.end_s - self.start_s
-
-    def overlap_s(self, begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
-        """The part of each interval that lies inside; 0 where one of its ends is NaN."""
-        part = np.clip(end_s, self.start_s, self.end_s)
-        part -= np.clip(begin_s, self.start_s, self.end_s)
-        return np.nan_to_num(part, copy=False, nan=0.0)
-
-
-def per_function(
-    columns: Columns, service_s: FloatArray, functions: pd.DataFrame, span: Span, price: PriceBook
-) -> pd.DataFrame:
-    """Counts, instance-time by state and user cost of every function, summed in the order of rows.
+def per_function(sums: CallSums, fleet: Fleet, functions: pd.DataFrame, span: Span, price: PriceBook) -> pd.DataFrame:
+    """Counts, instance-time by state and user cost of every function.
 
     Args:
-        columns: what an engine returned.
-        service_s: float64[n], service time of each call.
+        sums: what the calls add up to.
+        fleet: what an engine returned besides.
         functions: the table of functions.
         span: what is measured.
         price: the user's price book.
@@ -65,64 +30,33 @@ def per_function(
         A row a function: calls, started, warm, cold, queued, rejected, timed_out, starts, starting_s, busy_s, idle_s,
         wait_s, user_cost_usd, after the function's name, app, trigger and memory_mb.
     """
-    requests, size = columns.requests, len(functions)
-    counted = requests.arrival_s >= span.start_s
-
-    def count(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        return np.bincount(requests.function[chosen], minlength=size)
-
     table = functions[["name", "app", "owner", "trigger", "memory_mb"]].copy()
-    table["calls"] = count(counted)
-    table["started"] = count(counted & (requests.start_kind != NOT_STARTED))
-    for name, kind in (("warm", WARM), ("cold", COLD), ("queued", QUEUED)):
-        table[name] = count(counted & (requests.start_kind == kind))
-    for name, outcome in (("rejected", REJECTED), ("timed_out", TIMED_OUT), ("failed", FAILED)):
-        table[name] = count(counted & (requests.outcome == outcome))
-    rows = requests.prewarmed[counted[requests.prewarmed]]
-    table["prewarmed"] = np.bincount(requests.function[rows], minlength=size)
-    created_s = columns.instances.created_s
+    for name, count in sums.counts.items():
+        table[name] = count
+    created_s = fleet.instances.created_s
     inside = (created_s >= span.start_s) & (created_s <= span.end_s)
-    table["starts"] = np.bincount(columns.instances.function[inside], minlength=size)
-    for name, seconds in instance_time_s(columns, size, span).items():
+    table["starts"] = np.bincount(fleet.instances.function[inside], minlength=len(functions))
+    for name, seconds in instance_time_s(sums, fleet, span).items():
         table[name] = seconds
-    table["wait_s"] = _waited_s(requests, counted, size)
-    table["user_cost_usd"] = user_cost_usd(columns, service_s, functions["memory_mb"].to_numpy(), span, price)
+    table["wait_s"] = sums.wait_s
+    table["user_cost_usd"] = user_cost_usd(sums, fleet, functions["memory_mb"].to_numpy(), span, price)
     return table
 
 
-def _waited_s(requests: Requests, counted: npt.NDArray[np.bool_], size: int) -> FloatArray:
-    """Seconds that the counted calls of each function waited, those that started: float64[size]."""
-    seconds = np.zeros(size)
-    for first in range(0, counted.size, CHUNK):
-        part = slice(first, first + CHUNK)
-        rows = first + np.flatnonzero(counted[part] & (requests.start_kind[part] != NOT_STARTED))
-        np.add.at(seconds, requests.function[rows], requests.start_s[rows] - requests.arrival_s[rows])
-    return seconds
-
-
-def instance_time_s(columns: Columns, size: int, span: Span) -> dict[str, FloatArray]:
-    """Seconds that each function's instances spend starting, busy and idle inside the span: float64[size] each."""
-    requests, instances = columns.requests, columns.instances
+def instance_time_s(sums: CallSums, fleet: Fleet, span: Span) -> dict[str, FloatArray]:
+    """Seconds that each function's instances spend starting, busy and idle inside the span: float64[F] each."""
+    pings, instances, size = fleet.pings, fleet.instances, sums.busy_s.size
 
     def total(function: npt.NDArray[np.int32], begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
-        seconds = np.zeros(size)
-        for first in range(0, function.size, CHUNK):
-            rows = slice(first, first + CHUNK)
-            np.add.at(seconds, function[rows], span.overlap_s(begin_s[rows], end_s[rows]))  # in the order of rows
-        return seconds
+        return time_by_function_s(function, begin_s, end_s, size, span)
 
     unawaited = ~instances.awaited
     started_s = np.fmin(instances.ready_s, instances.ended_s)  # an instance that never became ready started to its end
-    busy_s, idle_s = (
-        sum(
-            (total(served.function, begin(served), end(served)) for served in (requests, columns.pings)), np.zeros(size)
-        )
-        for begin, end in ((_busy_since_s, _end_s), (_idle_since_s, _start_s))
-    )
+    idle_s = sums.idle_s + total(pings.function, pings.idle_since_s, pings.start_s)
     return {
         "starting_s": total(instances.function, instances.created_s, started_s),
         "unawaited_start_s": total(instances.function[unawaited], instances.created_s[unawaited], started_s[unawaited]),
-        "busy_s": busy_s,
+        "busy_s": sums.busy_s + total(pings.function, pings.busy_since_s, pings.end_s),
         "idle_s": idle_s + total(instances.function, instances.idle_since_s, instances.ended_s),
     }
 
@@ -138,23 +72,14 @@ def cell_time_s(cells: Cells, span: Span) -> dict[str, FloatArray]:
     }
 
 
-_busy_since_s, _end_s = attrgetter("busy_since_s"), attrgetter("end_s")
-_idle_since_s, _start_s = attrgetter("idle_since_s"), attrgetter("start_s")
-
-
-def user_cost_usd(
-    columns: Columns, service_s: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
-) -> FloatArray:
+def user_cost_usd(sums: CallSums, fleet: Fleet, memory_mb: FloatArray, span: Span, price: PriceBook) -> FloatArray:
     """What the user pays for each function, float64[F] USD: counted calls, pings in the span, and what is held."""
-    requests, pings, held = columns.requests, columns.pings, columns.allocations
-    size = memory_mb.size
-    charge = charges_usd(columns, service_s, memory_mb, span, price)
-    total = np.bincount(requests.function, weights=charge, minlength=size).astype(np.float64)
+    pings, held, size, total = fleet.pings, fleet.allocations, memory_mb.size, sums.charge_usd.copy()
     sent = pings.function[(pings.arrival_s >= span.start_s) & (pings.start_kind != NOT_STARTED)]
     if sent.size:
-        each = price.charge_usd(np.full(size, columns.ping_s), np.zeros(size), memory_mb)
+        each = price.charge_usd(np.full(size, fleet.ping_s), np.zeros(size), memory_mb)
         total += np.bincount(sent, minlength=size) * each
-        total += _loading_pings_usd(columns, each, memory_mb, span, price)
+        total += _loading_pings_usd(pings, each, memory_mb, span, price)
     if held.function.size:
         seconds = np.bincount(held.function, weights=span.overlap_s(held.from_s, held.to_s), minlength=size)
         total += price.hold_usd(seconds.astype(np.float64), memory_mb)
@@ -162,41 +87,20 @@ def user_cost_usd(
 
 
 def _loading_pings_usd(
-    columns: Columns, each_usd: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
+    pings: Requests, each_usd: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
 ) -> FloatArray:
     """What pings cost, float64[F] USD, beyond `each_usd` because handlers loaded during them."""
-    pings = columns.pings
     inside = pings.arrival_s[pings.loading] >= span.start_s
     function, execution_s = pings.function[pings.loading[inside]], pings.loading_s[inside]
     charge = price.charge_usd(execution_s, np.zeros(function.size), memory_mb[function]) - each_usd[function]
     return np.bincount(function, weights=charge, minlength=memory_mb.size).astype(np.float64)
 
 
-def charges_usd(
-    columns: Columns, service_s: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
-) -> FloatArray:
-    """What the user pays for each call, in USD: float64[n], 0 for calls that do not count or never started."""
-    requests, starts = columns.requests, columns.starts
-    start_up_s = np.zeros(requests.function.size)
-    start_up_s[starts.row] = price.billed_start_up_s(starts)
-    charge = start_up_s  # in its place: a column of a big trace is a burden
-    execution_s = columns.execution_s(service_s)
-    paid = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
-    for first in range(0, paid.size, CHUNK):  # arithmetic on all calls at once takes 8 columns
-        rows = first + np.flatnonzero(paid[first : first + CHUNK])
-        charge[rows] = price.charge_usd(execution_s[rows], start_up_s[rows], memory_mb[requests.function[rows]])
-    charge[~paid] = 0.0
-    held = requests.on_provisioned  # these started
-    rows = held[requests.arrival_s[held] >= span.start_s]
-    charge[rows] = price.charge_provisioned_usd(execution_s[rows], memory_mb[requests.function[rows]])
-    return charge
-
-
-def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: ProviderPrice) -> pd.Series:
+def summarise(sums: CallSums, fleet: Fleet, table: pd.DataFrame, span: Span, provider: ProviderPrice) -> pd.Series:
     """The run in one line: every metric of ``docs/metrics.md`` by name, float64."""
     calls, cold, started = (float(table[c].sum()) for c in ("calls", "cold", "started"))
-    gb, cell_gb = (mb / MB_PER_GB for mb in (table["memory_mb"].to_numpy(), columns.cells.memory_mb))
-    cell_s = cell_time_s(columns.cells, span)
+    gb, cell_gb = (mb / MB_PER_GB for mb in (table["memory_mb"].to_numpy(), fleet.cells.memory_mb))
+    cell_s = cell_time_s(fleet.cells, span)
     seconds = {state: (table[f"{state}_s"].to_numpy(), of_cells) for state, of_cells in cell_s.items()}
     gb_s = {state: float((s * gb).sum()) + float((c * cell_gb).sum()) for state, (s, c) in seconds.items()}
     mean = {state: _ratio(float(s.sum()) + float(c.sum()), span.length_s) for state, (s, c) in seconds.items()}
@@ -212,9 +116,9 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "rejected": table["rejected"].sum(),
         "timed_out": table["timed_out"].sum(),
         "failed": table["failed"].sum(),
-        "stale_hops": stale_hops(columns, span),
+        "stale_hops": sums.stale_hops,
         **cold_shares(table),
-        **latencies(columns, span),
+        **sums.latencies,
         "busy_gb_s": gb_s["busy"],
         "idle_gb_s": gb_s["idle"],
         "starting_gb_s": gb_s["starting"],
@@ -222,10 +126,10 @@ def summarise(columns: Columns, table: pd.DataFrame, span: Span, provider: Provi
         "mean_instances": mean["starting"] + mean["busy"] + mean["idle"],
         "mean_busy_instances": mean["busy"],
         "mean_idle_instances": mean["idle"],
-        "pings": float(np.count_nonzero(columns.pings.arrival_s >= span.start_s)),
+        "pings": float(np.count_nonzero(fleet.pings.arrival_s >= span.start_s)),
         "instance_starts": table["starts"].sum(),
-        "stem_cell_starts": cells_taken(columns.cells, span),
-        "downloaded_gb": downloaded_mb(columns, span) / MB_PER_GB,
+        "stem_cell_starts": cells_taken(fleet.cells, span),
+        "downloaded_gb": sums.downloaded_mb / MB_PER_GB,
         "user_cost_usd": user_usd,
         "user_cost_per_million_usd": _ratio(user_usd * 1e6, calls),
         "provider_cost_usd": provider_usd,
@@ -240,19 +144,6 @@ def cells_taken(cells: Cells, span: Span) -> float:
     return float(np.count_nonzero((ended_s >= span.start_s) & (ended_s <= span.end_s)))
 
 
-def stale_hops(columns: Columns, span: Span) -> float:
-    """How often counted calls were sent where no slot was free."""
-    requests = columns.requests
-    return 0.0 if requests.hops is None else float(requests.hops[requests.arrival_s >= span.start_s].sum())
-
-
-def downloaded_mb(columns: Columns, span: Span) -> float:
-    """MB of packages and images fetched by the starts that began inside the span."""
-    starts = columns.starts
-    began_s = columns.requests.arrival_s[starts.row]
-    return float(starts.fetched_mb[(began_s >= span.start_s) & (began_s <= span.end_s)].sum())
-
-
 def cold_shares(table: pd.DataFrame) -> dict[str, float]:
     """Cold-start rates over apps and over functions that had a call start."""
     active = table[table["started"] > 0]
@@ -263,35 +154,6 @@ def cold_shares(table: pd.DataFrame) -> dict[str, float]:
     shares |= {f"function_cold_share_p{p}": quantile(by_function, p / 100) for p in (50, 75, 90)}
     shares["always_cold_functions"] = float(np.mean(by_function == 1)) if by_function.size else nan
     return shares
-
-
-def latencies(columns: Columns, span: Span) -> dict[str, float]:
-    """Percentiles of latency, and the mean wait, of the counted calls that started; seconds."""
-    requests = columns.requests
-    chosen = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
-    latency_s = _since_arrival_s(requests.end_s, requests, chosen)
-    values = {f"latency_p{p:g}_s".replace(".", "_"): quantile(latency_s, p / 100) for p in (50, 95, 99, 99.9)}
-    values["latency_mean_s"] = _mean(latency_s)
-    del latency_s  # a column of a big trace is a burden
-    wait_s = _since_arrival_s(requests.start_s, requests, chosen)
-    values["wait_mean_s"] = _mean(wait_s)
-    values["cold_wait_mean_s"] = _mean(wait_s[requests.start_kind[chosen] == COLD])
-    return values
-
-
-def _since_arrival_s(time_s: FloatArray, requests: Requests, chosen: npt.NDArray[np.bool_]) -> FloatArray:
-    since_s = time_s[chosen]
-    since_s -= requests.arrival_s[chosen]
-    return since_s
-
-
-def quantile(values: FloatArray, p: float) -> float:
-    """The p-quantile by linear interpolation between order statistics (type 7); NaN of nothing."""
-    return float(np.quantile(values, p)) if values.size else nan
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if values.size else nan
 
 
 def _ratio(part: float, whole: float) -> float:

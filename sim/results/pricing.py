@@ -99,13 +99,18 @@ class PriceBook:
         """
         _refuse_negative(execution_s=execution_s, start_up_s=start_up_s, memory_mb=memory_mb)
         time_s = execution_s + start_up_s if self.bills_start_up else execution_s
-        billed_s = np.maximum(self.minimum_s, rounded_up(time_s, self.granularity_s))
+        return self.charge_billed_usd(np.maximum(self.minimum_s, rounded_up(time_s, self.granularity_s)), 1, memory_mb)
+
+    def charge_billed_usd(
+        self, billed_s: FloatArray, calls: npt.NDArray[np.int64] | int, memory_mb: FloatArray
+    ) -> FloatArray:
+        """What calls cost together, float64[n] USD, given the seconds that they are billed, and their number."""
         gb = self.billed_memory_mb(memory_mb) / MB_PER_GB
         vcpu = np.maximum(self.vcpu_minimum, self.vcpu_per_gb * gb)
         return (
             billed_s * gb * self.usd_per_gb_s
             + billed_s * vcpu * self.usd_per_vcpu_s
-            + self.usd_per_million_requests / 1e6
+            + calls * (self.usd_per_million_requests / 1e6)
         )
 
     def charge_provisioned_usd(self, execution_s: FloatArray, memory_mb: FloatArray) -> FloatArray:

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.results.call_sums import Span
 from sim.results.columns import HANDLER, NOT_STARTED, OUTCOMES, START_KINDS, Columns
-from sim.results.metrics import Span
 from sim.results.periods import BUSY, IDLE, NO_LINE, STARTING, STATES, IntArray, lines, periods
 
 Event = dict[str, Any]

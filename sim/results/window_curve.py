@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.core.errors import ConfigError
+from sim.results.call_sums import Span
 from sim.results.idle_periods import IdlePeriods
-from sim.results.metrics import Span
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -58,6 +58,7 @@ def test_golden_an_instance_that_drains_serves_those_who_wait_in_it() -> None:
     class Shrinks(Direct):
         def scaler(self, unit: Unit) -> FixedScaler:
             scaler = super().scaler(unit)
+            scaler.rests = False
             scaler.wanted = lambda load: 2 if load.now_s < 12 else 1  # type: ignore[method-assign]
             return scaler
 

@@ -42,6 +42,7 @@ from sim.policies import (
     StemCells,
 )
 from sim.results import metrics
+from sim.results.call_sums import Span, call_sums
 from sim.results.columns import (
     COLD,
     FAILED,
@@ -364,14 +365,15 @@ PRICE, PROVIDER = sim.load_pricing(), sim.load_provider()
 
 def check_memory_time(ran: Ran, from_s: float) -> None:
     """Starting, busy and idle time are what lives and calls add up to within the span; none is negative."""
-    span = metrics.Span(from_s, ran.trace.horizon_s)
+    span = Span(from_s, ran.trace.horizon_s)
 
     def inside_s(begin_s: float, end_s: float) -> float:
         return max(0.0, min(end_s, span.end_s) - max(begin_s, span.start_s))
 
     deployed = ran.platform.deployed(ran.trace.functions)
-    table = metrics.per_function(ran.columns, ran.trace.service_s, deployed, span, PRICE)
-    summary = metrics.summarise(ran.columns, table, span, PROVIDER)
+    sums = call_sums(ran.columns, ran.trace.service_s, deployed["memory_mb"].to_numpy(), span, PRICE)
+    table = metrics.per_function(sums, ran.columns, deployed, span, PRICE)
+    summary = metrics.summarise(sums, ran.columns, table, span, PROVIDER)
     gb = deployed["memory_mb"].to_numpy() / 1024
     gb_s = dict.fromkeys(("life", "starting", "unawaited", "busy"), 0.0)
     for life, calls in ran.by_instance():

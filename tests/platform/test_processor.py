@@ -141,23 +141,31 @@ def test_golden_instances_stay_while_their_unit_runs() -> None:
 
 
 def twin(
-    arrival_s: list[float], service_s: list[float], shares: list[float], cores: float, timeout_s: float
+    arrival_s: list[float], service_s: list[float], shares: list[float], cores: float, timeout_s: float, load_s: float
 ) -> list[float]:
-    """Ends of requests that share one processor: from event to event, what core-seconds are left of each."""
+    """Ends of requests that share one processor: from event to event, what core-seconds are left of each.
+
+    The first loads the handler before, and nobody does anything until that is done.
+    """
     left: dict[int, float] = {}
     ends, now, i = [0.0] * len(arrival_s), 0.0, 0
+    deadline_s = [at + timeout_s for at in arrival_s]
+    begin_s = [max(at, arrival_s[0] + load_s) for at in arrival_s]
     while left or i < len(arrival_s):
         scale = min(1.0, cores / sum(shares[row] for row in left)) if left else 1.0
         first = min(left, key=lambda row: (left[row] / shares[row], row), default=None)
         end = now + left[first] / (shares[first] * scale) if first is not None else inf
-        if left and arrival_s[min(left)] + timeout_s < end:
-            first, end = min(left), arrival_s[min(left)] + timeout_s
-        at = min(end, arrival_s[i] if i < len(arrival_s) else inf)
+        if left and deadline_s[min(left)] < end:
+            first, end = min(left), deadline_s[min(left)]
+        at = min(end, begin_s[i] if i < len(arrival_s) else inf)
         left = {row: work - (at - now) * shares[row] * scale for row, work in left.items()}
         now = at
         if first is not None and at == end:
             ends[first] = now
             del left[first]
+        elif deadline_s[i] <= now:
+            ends[i] = deadline_s[i]
+            i += 1
         else:
             left[i] = service_s[i] * min(shares[i], cores)
             i += 1
@@ -175,16 +183,20 @@ calls = st.lists(
     st.sampled_from([0.5, 1.0, 2.5]),
     st.sampled_from([[1.0], [0.3], [0.25, 1.0, 3.0], [0.1, 0.7]]),
     st.sampled_from([inf, 12.0, 3.0]),
+    st.sampled_from([0.0, 0.0, 2.0, 3.5]),
 )
-def test_it_equals_a_twin(gaps: list[tuple[float, float]], cores: float, shares: list[float], timeout_s: float) -> None:
+def test_it_equals_a_twin(
+    gaps: list[tuple[float, float]], cores: float, shares: list[float], timeout_s: float, load_s: float
+) -> None:
     arrival_s, service_s = np.cumsum([gap for gap, _ in gaps]), [service for _, service in gaps]
     function = [row % len(shares) for row in range(len(gaps))]
     functions = pd.DataFrame({"name": [str(f) for f in range(len(shares))], "app": "x", "cpu_share": shares})
     functions["timeout_s"] = timeout_s
     trace = sim.Trace.from_arrays(function, arrival_s, service_s, functions=functions)
-    platform = sim.Platform(**{**ONE_CORE, "cores": cores, "isolation": "app"})
+    start = {"start": PhasedStart({"create": 0.0, "handler": load_s}), "start_s": None} if load_s else {}
+    platform = sim.Platform(**{**ONE_CORE, "cores": cores, "isolation": "app", **start})
     calls = sim.simulate(trace, KeepForever(), platform).invocations
-    expected = twin(arrival_s.tolist(), service_s, [shares[f] for f in function], cores, timeout_s)
+    expected = twin(arrival_s.tolist(), service_s, [shares[f] for f in function], cores, timeout_s, load_s)
     assert calls["end_s"].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-9)
     run_s = calls["end_s"] - calls["start_s"]
     assert (calls.loc[run_s < timeout_s - 1e-6, "outcome"] == "ok").all()

@@ -10,9 +10,11 @@ import pytest
 from sim import Platform, Result, Trace, simulate
 from sim.engine import reference
 from sim.policies import FixedWindow, KeepForever, NoKeepAlive
+from sim.results import call_sums as of_calls
 from sim.results import metrics
+from sim.results.call_sums import Span, call_sums, quantile
 from sim.results.columns import NOT_STARTED, REJECTED, TIMED_OUT
-from sim.results.metrics import Span, cold_shares, quantile
+from sim.results.metrics import cold_shares
 from sim.results.pricing import PriceBook, ProviderPrice
 
 # A GB-second is 1 USD and a call 1 USD; start-up is billed in full. A GB-second of instances costs the provider 2 USD.
@@ -241,8 +243,9 @@ def test_calls_that_never_started_count_as_calls_and_nowhere_else() -> None:
     columns = replace(columns, requests=replace(requests, start_kind=kind, outcome=outcome, start_s=start_s,
                                                 end_s=end_s))  # fmt: skip
     span = Span(5.0, 18.0)
-    table = metrics.per_function(columns, CALLS.duration_s[:4], CALLS.functions, span, PRICE)
-    summary = metrics.summarise(columns, table, span, PROVIDER)
+    sums = call_sums(columns, CALLS.duration_s[:4], CALLS.functions["memory_mb"].to_numpy(), span, PRICE)
+    table = metrics.per_function(sums, columns, CALLS.functions, span, PRICE)
+    summary = metrics.summarise(sums, columns, table, span, PROVIDER)
     counts = summary[["invocations", "warm", "cold_starts", "rejected", "timed_out"]]
     assert counts.tolist() == [3, 1, 1, 1, 1]
     assert summary["cold_start_rate"] == 1 / 2
@@ -261,7 +264,7 @@ def test_a_summary_is_one_type_throughout() -> None:
 
 def test_calls_charged_in_chunks_cost_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run().functions["user_cost_usd"].tolist()
-    monkeypatch.setattr(metrics, "CHUNK", 2)
+    monkeypatch.setattr(of_calls, "CHUNK", 2)
     assert run().functions["user_cost_usd"].tolist() == whole
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.core.errors import ConfigError
+from sim.results.call_sums import Span
 from sim.results.idle_periods import NOBODY, IdlePeriods, idle_periods, next_calls
-from sim.results.metrics import Span
 from sim.results.window_curve import Frontier, WindowCurve, curve_of, least_windows_s
 
 TIMES = (

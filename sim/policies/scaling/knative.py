@@ -169,8 +169,11 @@ class KnativeScaler(Scaler):
                 del values[0]
                 first += 1
         if values:
-            self.stable.record_each(first, values)
-            self.panic.record_each(first, values)
+            self.stable.record_from(first, values)
+            self.panic.record_from(first, values)
+
+    def _bounded(self, desired: int) -> int:
+        return int(min(max(desired, self._least), self._most))
 
     def _decide(self, now_s: float, ready: int, *, any_pods: bool) -> int | None:
         second = self.stable.bucket(now_s)  # as of the other window
@@ -180,9 +183,9 @@ class KnativeScaler(Scaler):
         self._active = not empty
         decision = self.kpa.decide(now_s, ready, self.stable.average_at(second), self.panic.average_at(second))
         self._desired = decision.desired
-        bounded = int(min(max(decision.desired, self._least), self._most))
+        bounded = decision.desired if self._least <= decision.desired <= self._most else self._bounded(decision.desired)
         wanted = self._to_zero.settle(now_s, bounded, decision.excess_burst_capacity)
-        self.bypasses = not self._to_zero.activator_in_path
+        self.bypasses = self._to_zero.proxy_since_s is None
         if wanted != bounded:
             self.why = "before zero"
         elif bounded != decision.desired:

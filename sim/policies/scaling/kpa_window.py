@@ -68,8 +68,12 @@ class KpaWindow:
 
     def record_each(self, first_s: float, values: Iterable[float]) -> None:
         """Record a value a bucket: the first in that of `first_s`, each other one in the next."""
+        self.record_from(self.bucket(first_s), values)
+
+    def record_from(self, begin: int, values: Iterable[float]) -> None:
+        """Record a value a bucket, from the bucket `begin` on."""
         ring, size, total, first, last = self._ring, len(self._ring), self._total, self._first, self._last
-        for bucket, value in enumerate(values, self.bucket(first_s)):
+        for bucket, value in enumerate(values, begin):
             ahead = bucket - last
             if ahead == 1 < size:  # the usual case of what follows
                 place, last = bucket % size, bucket
@@ -104,6 +108,8 @@ class KpaWindow:
         if self._decay is not None:
             return self._weighted(self._decay, quiet)
         total = self._total_without_what_is_over(bucket) if quiet else self._total
+        if total == 0.0:
+            return 0.0
         return _six_digits(total / min(self._last - self._first + 1, size - quiet))
 
     def empty(self, now_s: float) -> bool:

@@ -12,6 +12,9 @@ class ScaleToZero:
 
     Source: Knative serving, 98e5ef90, pkg/reconciler/autoscaling/kpa/scaler.go (handleScaleToZero). There it is looked
     at again at the very moment, here at the next tick.
+
+    Attributes:
+        proxy_since_s: since when the activator has been in the path; None: it is not.
     """
 
     __slots__ = (
@@ -19,8 +22,8 @@ class ScaleToZero:
         "_grace_s",
         "_inactive_since_s",
         "_least_active_s",
-        "_proxy_since_s",
         "_retention_s",
+        "proxy_since_s",
     )
 
     def __init__(self, grace_s: float, retention_s: float, least_active_s: float) -> None:
@@ -28,12 +31,7 @@ class ScaleToZero:
         self._grace_s, self._retention_s, self._least_active_s = grace_s, retention_s, least_active_s
         self._active_since_s: float | None = None
         self._inactive_since_s: float | None = None
-        self._proxy_since_s: float | None = 0.0  # since when the activator has been in the path
-
-    @property
-    def activator_in_path(self) -> bool:
-        """Whether calls are routed to the activator."""
-        return self._proxy_since_s is not None
+        self.proxy_since_s: float | None = 0.0
 
     def settle(self, now_s: float, wanted: int, excess_burst_capacity: int) -> int:
         """The pods there should be, where `wanted` are by load and bounds."""
@@ -41,7 +39,8 @@ class ScaleToZero:
             if self._active_since_s is None:
                 self._active_since_s = now_s
             self._inactive_since_s = None
-            self._in_path(now_s, excess_burst_capacity < 0)
+            if excess_burst_capacity >= 0 or self.proxy_since_s is None:
+                self._in_path(now_s, excess_burst_capacity < 0)
             return wanted
         if self._active_since_s is None:
             return 0
@@ -51,7 +50,7 @@ class ScaleToZero:
             self._inactive_since_s = now_s
             self._in_path(now_s, True)
         inactive_s = now_s - self._inactive_since_s
-        proxy_s = now_s - (now_s if self._proxy_since_s is None else self._proxy_since_s)
+        proxy_s = now_s - (now_s if self.proxy_since_s is None else self.proxy_since_s)
         if inactive_s < self._retention_s or max(inactive_s, proxy_s) < self._grace_s:
             return 1
         self._active_since_s = self._inactive_since_s = None
@@ -59,6 +58,6 @@ class ScaleToZero:
 
     def _in_path(self, now_s: float, is_so: bool) -> None:
         if not is_so:
-            self._proxy_since_s = None
-        elif self._proxy_since_s is None:
-            self._proxy_since_s = now_s
+            self.proxy_since_s = None
+        elif self.proxy_since_s is None:
+            self.proxy_since_s = now_s

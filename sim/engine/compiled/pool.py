@@ -1,0 +1,108 @@
+"""The instances of a unit: how they start, become idle and end."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+from sim.engine.compiled.choice import copy_slot, put_idle
+from sim.engine.compiled.draws import life_s
+from sim.engine.compiled.heap import drop_first
+from sim.engine.compiled.jit import part
+from sim.engine.compiled.layout import (
+    AWAITED,
+    BUSY,
+    BUSY_AT,
+    BUSY_ROOM,
+    BUSY_USED,
+    CREATED,
+    END,
+    ENDED,
+    FUNCTION,
+    GROUP,
+    IDLE,
+    IDLE_AT,
+    IDLE_ROOM,
+    IDLE_SINCE,
+    IDLE_USED,
+    LINE,
+    LINES,
+    LOADED,
+    MADE,
+    NAME,
+    OWNER,
+    RETIRE,
+    ROW,
+    RUNS,
+    Array,
+    Run,
+    State,
+)
+
+
+@part
+def expires_s(run: Run, line: int, end_s: float, until_s: float) -> float:
+    """Until when a call finds an instance that is idle since `end_s` and may stay `until_s`."""
+    if run.terms.lives and until_s > run.lines.time_s[line, RETIRE]:
+        return float(max(run.lines.time_s[line, RETIRE], end_s))
+    return until_s
+
+
+@part
+def settle(run: Run, unit: int, until_s: float) -> None:
+    """Calls of a unit that have ended by now leave their instances idle, in order of (end, row)."""
+    units, terms, windows_s = run.state.units, run.terms, run.calls.windows_s
+    busy = run.state.busy
+    first, count = units[unit, BUSY_AT], units[unit, BUSY]
+    while count and busy[first, END] <= until_s:
+        end_s, row, line = busy[first, END], busy[first, ROW], busy[first, LINE]
+        drop_first(busy, first, count)
+        count -= 1
+        window_s = windows_s[int(row)] if windows_s.size else terms.window_s
+        if terms.held and run.lines.number[int(line), NAME] < 0:
+            window_s = inf
+        expiry_s = expires_s(run, int(line), end_s, end_s + window_s)
+        put_idle(run, unit, end_s, row, line, expiry_s)
+    units[unit, BUSY] = units[unit, RUNS] = count
+
+
+@part
+def new_line(run: Run, function: int, unit: int, name: int, now_s: float) -> int:
+    """An instance begins to start."""
+    state, number, time_s = run.state, run.lines.number, run.lines.time_s
+    line = int(state.count[LINES])
+    state.count[LINES] += 1
+    number[line, FUNCTION], number[line, OWNER], number[line, NAME] = function, unit, name
+    number[line, AWAITED] = 1
+    time_s[line, CREATED], time_s[line, IDLE_SINCE], time_s[line, ENDED] = now_s, nan, inf
+    time_s[line, LOADED] = inf
+    if run.terms.lives:
+        time_s[line, RETIRE] = now_s + life_s(run.draws, unit, state.units[unit, MADE])
+        state.units[unit, MADE] += 1
+    return line
+
+
+@part
+def has_room(run: Run, unit: int) -> bool:
+    """See to it that a unit has room for one more instance, idle or busy; false if all slots are taken."""
+    state, units = run.state, run.state.units
+    group = units[unit, GROUP]
+    most = units[unit, IDLE] + units[unit, RUNS] + 2  # a call's and a prewarmed one
+    if most > units[unit, IDLE_ROOM] and not move(state, state.idle, unit, IDLE_AT, IDLE_USED, most):
+        return False
+    most = units[group, BUSY] + 1
+    return most <= units[group, BUSY_ROOM] or move(state, state.busy, group, BUSY_AT, BUSY_USED, most)
+
+
+@part
+def move(state: State, slots: Array, unit: int, column: int, used: int, most: int) -> bool:
+    """Move a unit's slots to where there is more room, if there is; `column` and the next two are about them."""
+    units = state.units
+    at, room, count = units[unit, column], units[unit, column + 1], units[unit, column + 2]
+    new_at, new_room = state.count[used], max(2 * room, most)
+    if new_at + new_room > slots.shape[0]:
+        return False
+    for place in range(count):
+        copy_slot(slots, new_at + place, at + place)
+    units[unit, column], units[unit, column + 1] = new_at, new_room
+    state.count[used] = new_at + new_room
+    return True

@@ -1,0 +1,213 @@
+"""What came of a replay, as the columns and sums that all engines return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.engine.compiled import layout
+from sim.engine.compiled.order import quantiles
+from sim.engine.compiled.setup import Prepared
+from sim.platform.startup.parts import NO_TABLE
+from sim.results.call_sums import TAIL, CallSums, downloaded_mb, percentile_name
+from sim.results.columns import (
+    HANDLER,
+    Allocations,
+    Columns,
+    Fleet,
+    FloatArray,
+    Instances,
+    Requests,
+    Starts,
+    no_cells,
+    no_decisions,
+)
+from sim.results.pricing import PriceBook
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Told:
+    """What came of a replay.
+
+    Attributes:
+        fleet: all but the calls of the trace.
+        makers_load: see `Columns`.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared, self._run = prepared, prepared.run
+        self._count = prepared.run.state.count
+        self.makers_load = prepared.late and not prepared.traced_loads
+        self._lines = self._in_order()
+        pings = prepared.asked.pings
+        self.fleet = Fleet(
+            pings=self._pings(),
+            ping_s=pings.ping_s if pings is not None else 0.0,
+            instances=self._instances(),
+            starts=self._starts(),
+            allocations=self._allocations(),
+            cells=no_cells(),
+        )
+
+    def columns(self) -> Columns:
+        """All of it; the replay recorded its calls."""
+        fleet = self.fleet
+        return Columns(
+            requests=self._requests(), pings=fleet.pings, ping_s=fleet.ping_s, instances=fleet.instances,
+            starts=fleet.starts, allocations=fleet.allocations, cells=fleet.cells, decisions=no_decisions(),
+            makers_load=self.makers_load,
+        )  # fmt: skip
+
+    # Columns.
+
+    def _in_order(self) -> IntArray | slice:
+        """The lines in order of creation; at one instant, those that calls made first, then others by function."""
+        made = int(self._count[layout.LINES])
+        if not self._prepared.traced_loads:  # calls made them all
+            return slice(0, made)
+        number, created_s = self._run.lines.number[:made], self._run.lines.time_s[:made, layout.CREATED]
+        name, unasked = number[:, layout.NAME], number[:, layout.NAME] < 0
+        order: IntArray = np.lexsort(
+            (np.abs(name), np.where(unasked, number[:, layout.FUNCTION], 0), unasked, created_s)
+        )
+        return order
+
+    def _number(self, place: int) -> IntArray:
+        number: IntArray = self._run.lines.number[self._lines, place]
+        return number
+
+    def _instances(self) -> Instances:
+        created, ready, idle_since, ended = (
+            np.ascontiguousarray(self._run.lines.time_s[self._lines, place])
+            for place in (layout.CREATED, layout.READY, layout.IDLE_SINCE, layout.ENDED)
+        )
+        return Instances(
+            function=self._number(layout.FUNCTION).astype(np.int32),
+            instance=np.ascontiguousarray(self._number(layout.NAME)),
+            created_s=created,
+            ready_s=ready,
+            awaited=self._number(layout.AWAITED).astype(np.bool_),
+            idle_since_s=idle_since,
+            ended_s=ended,
+        )
+
+    def _starts(self) -> Starts:
+        draws = self._prepared.starts
+        asked = self._number(layout.NAME) >= 0
+        row, function, k = (self._number(place)[asked] for place in (layout.NAME, layout.FUNCTION, layout.START))
+        kept = tuple(np.flatnonzero((draws.table != NO_TABLE).any(axis=0)).tolist())
+        kept_s = draws.draw_many(function, k)[:, kept] if kept else np.empty((row.size, 0))
+        package_mb = self._prepared.deployed["package_mb"].to_numpy(np.float64)
+        return Starts(draws.phases, row, function.astype(np.int32), kept, kept_s, draws.offset, package_mb)
+
+    def _allocations(self) -> Allocations:
+        name, function = self._number(layout.NAME), self._number(layout.FUNCTION).astype(np.int32)
+        held = function[name < 0] if self._run.terms.held else function[:0]
+        return Allocations(held, np.zeros(held.size), np.full(held.size, np.inf))
+
+    def _pings(self) -> Requests:
+        rows = slice(self._prepared.rows, None)
+        return self._part(rows, *self._prepared.pings)
+
+    def _requests(self) -> Requests:
+        trace, rows = self._prepared.scenario.trace, self._prepared.rows
+        return self._part(slice(0, rows), trace.function[:rows], trace.arrival_s[:rows])
+
+    def _part(self, rows: slice, function: npt.NDArray[np.int32], arrival_s: FloatArray) -> Requests:
+        out, order, calls = self._run.out, self._prepared.order, self._prepared.rows
+
+        def column(recorded: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            if order is None:
+                return recorded[rows]
+            in_rows = np.empty_like(recorded)
+            in_rows[order] = recorded
+            return in_rows[rows]
+
+        start_s = column(out.start_s)
+        loading, prewarmed, held = self._noted()
+        loads = loading < calls if rows.stop is not None else loading >= calls
+        none = np.empty(0, np.int64)
+        return Requests(
+            function=function, arrival_s=arrival_s, start_s=start_s, end_s=column(out.end_s),
+            start_kind=column(out.start_kind), outcome=column(out.outcome), instance=column(out.instance),
+            busy_since_s=start_s, idle_since_s=column(out.idle_since_s),
+            prewarmed=prewarmed if rows.stop is not None else none,
+            on_provisioned=held if rows.stop is not None else none,
+            loading=loading[loads] - (rows.start or 0), loading_s=out.loading_s[: loading.size][loads],
+        )  # fmt: skip
+
+    def _noted(self) -> list[IntArray]:
+        """Rows of calls that loaded or waited for a load, that were the first of a prewarmed instance, on held ones."""
+        counts = self._count[[layout.LOADING, layout.PREWARMED_ROWS, layout.HELD_ROWS]].tolist()
+        return [rows[:count] for rows, count in zip(self._run.out.noted, counts, strict=True)]
+
+    # Sums.
+
+    def sums(self, price: PriceBook) -> CallSums:
+        """What the calls add up to."""
+        sums, scenario = self._run.out.sums, self._prepared.scenario
+        of = {name: sums[:, place].astype(np.int64) for name, place in COUNTS.items()}
+        started = of["calls"] - of["rejected"]
+        counts = {
+            "calls": of["calls"], "started": started, "warm": started - of["cold"] - of["queued"], "cold": of["cold"],
+            "queued": of["queued"], "rejected": of["rejected"], "timed_out": of["timed_out"],
+            "failed": np.zeros_like(started), "prewarmed": of["prewarmed"],
+        }  # fmt: skip
+        return CallSums(
+            counts=counts,
+            busy_s=sums[:, layout.BUSY_S].copy(),
+            idle_s=sums[:, layout.IDLE_S].copy(),
+            wait_s=sums[:, layout.WAIT_S].copy(),
+            charge_usd=self._charge_usd(price, started),
+            latencies=self._latencies(int(started.sum()), int(of["cold"].sum())),
+            stale_hops=0.0,
+            downloaded_mb=downloaded_mb(self.fleet.starts, scenario.trace.arrival_s, scenario.span),
+        )
+
+    def _latencies(self, started: int, cold: int) -> dict[str, float]:
+        latency_s, sums = self._run.out.latency_s[:started], self._run.out.sums
+        shares = quantiles(latency_s, [p / 100 for p in TAIL])
+        return {
+            **{percentile_name(p): value for p, value in zip(TAIL, shares, strict=True)},
+            "latency_mean_s": float(latency_s.mean()) if started else np.nan,
+            "wait_mean_s": float(sums[:, layout.WAIT_S].sum()) / started if started else np.nan,
+            "cold_wait_mean_s": float(sums[:, layout.COLD_WAIT_S].sum()) / cold if cold else np.nan,
+        }
+
+    def _charge_usd(self, price: PriceBook, started: IntArray) -> FloatArray:
+        """What the user pays by function: calls that only ran, then those of which there is more to say."""
+        sums = self._run.out.sums
+        memory_mb = self._prepared.deployed["memory_mb"].to_numpy(np.float64)
+        alone = started - sums[:, layout.APART].astype(np.int64)
+        return price.charge_billed_usd(sums[:, layout.BILLED_S], alone, memory_mb) + self._apart_usd(price, memory_mb)
+
+    def _apart_usd(self, price: PriceBook, memory_mb: FloatArray) -> FloatArray:
+        """What cold calls cost, those that loaded a handler or waited for it, and those on held instances."""
+        scenario, starts, out = self._prepared.scenario, self.fleet.starts, self._run.out
+        trace, (loading, _, held) = scenario.trace, self._noted()
+        loading_s = out.loading_s[: loading.size]
+        loading, loading_s = loading[loading < self._prepared.rows], loading_s[loading < self._prepared.rows]
+        rows = starts.row
+        if loading.size or held.size or np.any(rows[1:] < rows[:-1]):
+            rows = np.unique(np.concatenate([rows, loading, held]))
+        execution_s, start_up_s = trace.service_s[rows], np.zeros(rows.size)
+        of_starts = np.searchsorted(rows, starts.row)
+        start_up_s[of_starts] = price.billed_start_up_s(starts)
+        if self.makers_load:
+            execution_s[of_starts] += starts.phase_s(starts.phases.index(HANDLER))
+        execution_s[np.searchsorted(rows, loading)] = loading_s
+        function = trace.function[rows]
+        charge = price.charge_usd(execution_s, start_up_s, memory_mb[function])
+        on_held = np.isin(rows, held)
+        charge[on_held] = price.charge_provisioned_usd(execution_s[on_held], memory_mb[function[on_held]])
+        charge[trace.arrival_s[rows] < scenario.span.start_s] = 0.0
+        return np.bincount(function, weights=charge, minlength=memory_mb.size).astype(np.float64)
+
+
+COUNTS = {
+    "calls": layout.CALLS, "cold": layout.COLD, "queued": layout.QUEUED, "rejected": layout.REJECTED,
+    "timed_out": layout.CUT, "prewarmed": layout.PREWARMED,
+}  # fmt: skip
