@@ -42,6 +42,14 @@ def test_a_platform_brings_its_policy_and_prices_which_can_be_chosen_anew(name: 
 
 
 @pytest.mark.parametrize("name", BROUGHT)
+def test_company_in_an_instance_has_its_price(name: str) -> None:
+    two = sim.Trace.from_arrays([0, 0], [100.0, 100.0], 1.0)
+    platform = sim.load_platform(name, concurrency=2, cores_per_request=20.0)
+    calls = sim.simulate(two, sim.policies.FixedScale(1), platform).invocations
+    assert (calls["end_s"] - calls["start_s"]).tolist() == pytest.approx([2.0, 2.0], abs=0.1)  # a handler may load
+
+
+@pytest.mark.parametrize("name", BROUGHT)
 def test_a_platform_has_its_page(name: str) -> None:
     page = (ROOT / "docs" / "platforms" / f"{name}.md").read_text("utf-8")
     assert page.index("\nModelled:") < page.index("\nNot modelled")
