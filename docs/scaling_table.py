@@ -1,5 +1,7 @@
 """The table of docs/scaling.md: Knative's windows and targets, and a window a call, as Kondrashov et al. measured them.
 
+Kubernetes' autoscaler, which they did not measure, comes last.
+
     python docs/scaling_table.py FOLDER_OF_AZURE_2019 [SECONDS]
 
 of which the first half is not measured. The whole, 4,800 s, takes some ten minutes.
@@ -14,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import sim
-from sim.policies import FixedWindow, KeepAlive, Knative
+from sim.policies import FixedWindow, KeepAlive, Knative, KubernetesHpa
 
 SHORTEST_S = 0.001
 """What slowdown takes a call to last at least."""
@@ -24,12 +26,13 @@ def policies() -> dict[str, KeepAlive]:
     """Those of the table, by name."""
     sync = {f"sync, keep {s} s": FixedWindow(s) for s in (30, 600, 1800)}
     settings = [(30, 0.7), (60, 0.5), (60, 1.0), (600, 0.5), (600, 0.7), (600, 1.0), (1800, 0.7)]
-    return sync | {
+    knative = {
         f"Knative, window {s} s, target {target}": Knative(
             stable_window_s=s, target_utilization=target, panic_threshold=inf
         )
         for s, target in settings
     }
+    return sync | knative | {"Kubernetes HPA": KubernetesHpa()}
 
 
 def row(trace: sim.Trace, policy: KeepAlive) -> dict[str, float]:

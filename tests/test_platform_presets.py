@@ -38,7 +38,15 @@ def test_a_platform_brings_its_policy_and_prices_which_can_be_chosen_anew(name: 
     assert anew["pricing"]["name"] == "AWS Lambda arm64"
     assert anew["platform"] == brought["platform"]
     experiment = plain(compose_config([f"platform={name}", "experiment=scaling"]))
-    assert "fixed_30s" in experiment["policies"]
+    assert {"fixed_30s", "knative_60s_half", "kubernetes_hpa"} <= set(experiment["policies"])
+
+
+@pytest.mark.parametrize("name", BROUGHT)
+def test_company_in_an_instance_has_its_price(name: str) -> None:
+    two = sim.Trace.from_arrays([0, 0], [100.0, 100.0], 1.0)
+    platform = sim.load_platform(name, concurrency=2, cores_per_request=20.0)
+    calls = sim.simulate(two, sim.policies.FixedScale(1), platform).invocations
+    assert (calls["end_s"] - calls["start_s"]).tolist() == pytest.approx([2.0, 2.0], abs=0.1)  # a handler may load
 
 
 @pytest.mark.parametrize("name", BROUGHT)
@@ -97,6 +105,10 @@ def test_policies_run_on_platforms_of_their_own(tmp_path: Path) -> None:
     assert "knative: unlimited capacity, several requests an instance, power of two first" in facts["platform"]
     assert facts["frontier"] is None  # each platform has its own
     assert alone_facts["frontier"]["leaves_out"]
+    notes = facts["platform"].split("; ")
+    assert [note.split(":")[0] for note in notes if "no price for a call" in note] == [
+        "openwhisk", "knative", "kubernetes_hpa, openfaas",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.demands import Floor
 from sim.policies.keepalive.role import KeepAlive, checked_floor
+from sim.policies.scaling.role import Scaling
 from sim.results import metrics
 from sim.results.call_sums import Span
 from sim.results.pricing import PriceBook, ProviderPrice
@@ -61,10 +62,11 @@ def simulate(
 
 
 def require_price(policy: KeepAlive, price: PriceBook) -> None:
-    """Refuse a policy that holds instances under a price book that has no rate for it."""
+    """Refuse a policy that holds instances under a price book that has prices, but none for that."""
     floor = checked_floor(policy)
     holds = floor.most if isinstance(floor, Floor) else floor
-    if holds and not price.provisioned_usd_per_gb_s:
+    least = policy.least if isinstance(policy, Scaling) else 0
+    if (holds or least) and not price.provisioned_usd_per_gb_s and not price.is_free:
         raise ConfigError(f"{policy!r} holds instances, and the price book {price.name!r} has no rate for that")
 
 

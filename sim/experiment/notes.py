@@ -35,7 +35,7 @@ def _several(number: int, what: str) -> str:
 
 
 def platform_note(trace: Trace, setting: Setting) -> str:
-    """What serves: the main options in words, others by name where they are not the default."""
+    """What serves: the main options in words, others by name where they are not the default; and if it has no price."""
     platform = setting.platform
     limited = platform.max_instances < np.inf or platform.max_instances_per_unit < np.inf
     one = bool((platform.deployed(trace.functions)["concurrency"] == 1).all())
@@ -48,6 +48,7 @@ def platform_note(trace: Trace, setting: Setting) -> str:
         *life,
         *(f"{f.name}={getattr(platform, f.name)}" for f in fields(platform)
           if f.name not in _TOLD and getattr(platform, f.name) != f.default),
+        *(("no price for a call",) if setting.price.is_free else ()),
     ]  # fmt: skip
     return ", ".join(words)
 

@@ -7,24 +7,22 @@ from heapq import heappush
 from math import inf
 from typing import Final
 
-import numpy as np
-
 from sim.core.errors import ConfigError
 from sim.core.time import TICK
 from sim.platform.calendar import Calendar, Recurring
+from sim.platform.decision_log import AT_START, DecisionLog
 from sim.platform.platform import Platform
 from sim.platform.scaled_pool import ScaledPool
 from sim.policies.scaling.role import Load, Scaler, Scaling, Unit, checked_next_tick_s, checked_wanted
-from sim.results.columns import Decisions
 
 MOST_IDLE_TICKS: Final = 10_000
 """Ticks one after another at which nothing else happens, while calls wait, after which the run is given up."""
-POKED: Final = "call at zero"
-"""The reason of a decision between ticks."""
+AT_ZERO: Final = "call at zero"
+"""The reason of a decision between ticks, where there is no instance nor one starting."""
+AT_MISS: Final = "call waits"
+"""The reason of any other between ticks."""
 IDLE: Final = "idle"
 """The reason where an instance goes by itself."""
-AT_START: Final = "at start"
-"""The reason of what there is when the trace begins."""
 
 
 def require_scalable(platform: Platform) -> None:
@@ -49,8 +47,16 @@ class Autoscaler:
     known are asked from the start.
     """
 
-    def __init__(self, calendar: Calendar, units: Mapping[ScaledPool, Unit], policy: Scaling, horizon_s: float) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        units: Mapping[ScaledPool, Unit],
+        policy: Scaling,
+        horizon_s: float,
+        decisions: DecisionLog,
+    ) -> None:
         self._calendar, self._units, self._horizon_s = calendar, units, horizon_s
+        self._decisions = decisions
         self._policy, self._name = policy, type(policy).__name__
         self._only_queues = policy.sleeps_unless_calls_wait
         self._looks_closer = policy.needs_pods or policy.needs_queue
@@ -60,7 +66,6 @@ class Autoscaler:
         self._event.handlers = [self._tick]
         self._ticking = False
         self._idle_ticks = 0
-        self._log: list[tuple[float, int, int, int, int, int, int, str]] = []
         at_start = policy.at_start()
         for pool, unit in units.items():
             pool.obey(policy, self.poke, self._gone, self._wake)
@@ -75,7 +80,8 @@ class Autoscaler:
     def poke(self, pool: ScaledPool) -> None:
         """A call waits, and it is as the policy's `poked` has it."""
         scaler = self._activate(pool)
-        self._apply(pool, scaler, scaler.poked(self._load(pool, (0, (), ()))), POKED)
+        why = AT_MISS if pool.members else AT_ZERO
+        self._apply(pool, scaler, scaler.poked(self._load(pool, (0, (), ()))), why)
         if not self._ticking:
             self._schedule()
 
@@ -150,17 +156,8 @@ class Autoscaler:
 
     def _note(self, pool: ScaledPool, wanted: int, why: str) -> None:
         """Another number is wanted from now on."""
-        pool.wanted, ready, waiting = wanted, pool.ready_members, pool.waiting
-        starting, in_flight = len(pool.members) - ready, pool.meter.in_flight
-        self._log.append((self._calendar._now, pool.function, ready, starting, in_flight, waiting, wanted, why))
-
-    def decisions(self) -> Decisions:
-        """The log."""
-        time_s, *counts, why = zip(*self._log, strict=True) if self._log else ((),) * 8
-        reasons = tuple(dict.fromkeys(why))
-        codes = [reasons.index(each) for each in why]
-        function, ready, starting, in_flight, waiting, wanted, code = (
-            np.array(each, np.int32) for each in (*counts, codes)
-        )
-        seconds = np.array(time_s, np.float64)
-        return Decisions(seconds, function, ready, starting, in_flight, waiting, wanted, code, reasons)
+        pool.wanted, ready = wanted, pool.ready_members
+        self._decisions.note(
+            self._calendar._now, pool.function, wanted, why, ready=ready, starting=len(pool.members) - ready,
+            in_flight=pool.meter.in_flight, waiting=pool.waiting,
+        )  # fmt: skip

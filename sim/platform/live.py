@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from sim.platform.calendar import Calendar
 from sim.platform.capacity import Capacity
 from sim.platform.choice import CHOICES, Choice, HeldFirst
 from sim.platform.code_store import CodeStore
+from sim.platform.decision_log import DecisionLog
 from sim.platform.expiry import ExpiryTimer
 from sim.platform.free_slots import FreeSlots
 from sim.platform.keeper import CallKeeper, ConstantKeeper, Learner, LearningKeeper
@@ -58,7 +60,7 @@ from sim.policies.keepalive.role import (
 )
 from sim.policies.scaling.future import Future, futures
 from sim.policies.scaling.role import Scaling, Unit
-from sim.results.columns import Columns, no_cells, no_decisions
+from sim.results.columns import Columns, no_cells
 from sim.workload.trace import Trace
 
 Keys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
@@ -108,7 +110,7 @@ class LivePlatform:
         self._registry = Registry(deployed, code_store)
         self._cells = self._cell_pools(keep_alive, deployed, horizon_s)
         self._starter = self._make_starter(code_store)
-        self._autoscaler: Autoscaler | None = None
+        self._decisions = DecisionLog()
         router, closes = self._wire(keep_alive, asked, horizon_s)
         self._close = partial(_close, closes)
         Trigger(self.calendar, router, trace, rows, on_progress)
@@ -191,7 +193,9 @@ class LivePlatform:
         if isinstance(floor, Floor):
             return [FloorProvisioner(self.calendar, self._ledger, pool, horizon_s, floor) for pool in having]
         return [
-            TrackingProvisioner(self.calendar, self._ledger, pool, horizon_s, floor, self._unit(pool.function))
+            TrackingProvisioner(
+                self.calendar, self._ledger, pool, horizon_s, floor, self._unit(pool.function), self._decisions
+            )
             for pool in having
         ]
 
@@ -212,7 +216,9 @@ class LivePlatform:
             pool: self._unit(pool.function, frozenset(triggers[unit]), known.get(unit))
             for unit, pool in by_unit.items()
         }
-        self._autoscaler = Autoscaler(self.calendar, units, policy, horizon_s)
+        Autoscaler(self.calendar, units, policy, horizon_s, self._decisions)
+        for pool in [pool for pool in units for _ in range(policy.least)]:
+            self._ledger.allocated(pool.function, 0.0, inf)
         return PoolRouter([by_unit[unit] for unit in unit_of]), list(units)
 
     def _unit(self, function: int, triggers: frozenset[str] = frozenset(), future: Future | None = None) -> Unit:
@@ -318,7 +324,7 @@ class LivePlatform:
             starts=self._starter.starts(),
             allocations=ledger.allocations(),
             cells=self._cells.columns() if self._cells else no_cells(),
-            decisions=self._autoscaler.decisions() if self._autoscaler else no_decisions(),
+            decisions=self._decisions.columns(),
             makers_load=self._plain_way and self._starter.loads_late,
         )
 

@@ -149,6 +149,10 @@ class ScaledPool(SlottedPool):
             self._ledger.start_failed(instance.line, now_s, awaited=False)
             self._gone(instance, now_s)
 
+    def _serves_at_its_end(self, instance: SlottedInstance) -> bool:
+        """See `SlottedPool`; not one that drains, and nobody is served before those who wait."""
+        return instance in self.members and not self.queue
+
     def _launch(self, function: int, number: int, start: Start) -> SlottedInstance:
         instance = super()._launch(function, number, start)
         self.members[instance] = False

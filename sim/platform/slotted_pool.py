@@ -213,12 +213,17 @@ class SlottedPool:
             self._idle(instance, now_s, self._used_until_s(instance, row, now_s))
             if retired:  # whatever is free of it was withdrawn; a call that comes at this very instant may have it all
                 self._withdraw(instance)
-                self._offer(instance.slots, row)
-                self._retire_at(instance, now_s)
+                if self._serves_at_its_end(instance):
+                    self._offer(instance.slots, row)
+                    self._retire_at(instance, now_s)
             else:
                 self._offer([slot], row)
         elif not retired:
             self._offer([slot], row)
+
+    def _serves_at_its_end(self, instance: SlottedInstance) -> bool:
+        """Whether an instance whose life is over may have a call that comes as its last one ends."""
+        return True
 
     def ready(self, instance: SlottedInstance) -> None:
         """A start-up is over."""

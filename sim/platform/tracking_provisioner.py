@@ -6,6 +6,7 @@ from heapq import heappush
 
 from sim.core.time import TICK
 from sim.platform.calendar import Calendar, Recurring
+from sim.platform.decision_log import AT_START, DecisionLog
 from sim.platform.keeper import Keeper
 from sim.platform.ledger import Ledger
 from sim.platform.meter import Meter
@@ -42,11 +43,20 @@ class TrackingProvisioner(Provisioner):
     """
 
     def __init__(
-        self, calendar: Calendar, ledger: Ledger, pool: SlottedPool, horizon_s: float, tracked: TrackedFloor, unit: Unit
+        self,
+        calendar: Calendar,
+        ledger: Ledger,
+        pool: SlottedPool,
+        horizon_s: float,
+        tracked: TrackedFloor,
+        unit: Unit,
+        decisions: DecisionLog,
     ) -> None:
         self._policy: Scaling = tracked.scaling
-        self._tracked = tracked
+        self._tracked, self._decisions = tracked, decisions
         super().__init__(calendar, ledger, pool, horizon_s, at_start=self._policy.at_start())
+        if self._wanted:
+            decisions.note(0.0, pool.function, self._wanted, AT_START)
         self._scaler, self._meter = self._policy.scaler(unit), Meter()
         pool.keeper = MeteredKeeper(pool.keeper, self._meter)
         self._allocating = False
@@ -70,6 +80,10 @@ class TrackingProvisioner(Provisioner):
         wanted = checked_wanted(type(self._policy).__name__, self._scaler.wanted(load))
         if wanted is None or wanted == self._wanted:
             return
+        self._decisions.note(
+            now_s, self._pool.function, wanted, self._scaler.why,
+            ready=ready, in_flight=in_flight, waiting=load.waiting,
+        )  # fmt: skip
         if wanted < self._wanted:
             self._wanted = wanted
             self._adjust()

@@ -22,7 +22,7 @@ BINS: Final = 240
 SURVIVAL: Final = 10.0 ** (-np.arange(97) / 16)
 """Shares of calls that are slower: from all of them to one in a million, sixteen a decade."""
 PANIC: Final = "panic"
-"""The reason of Knative's decisions in panic."""
+"""What the reasons of Knative's decisions in panic begin with."""
 STATES: Final = ("starting", "busy", "idle")
 
 
@@ -123,7 +123,7 @@ def _decided(decisions: Decisions) -> tuple[FloatArray, FloatArray, FloatArray, 
     function, time_s = decisions.function[order], decisions.time_s[order]
     until_s = np.append(time_s[1:], np.inf)
     until_s[np.append(function[1:] != function[:-1], True)[: function.size]] = np.inf
-    panic = np.array([reason == PANIC for reason in decisions.reasons], np.bool_)
+    panic = np.array([reason.startswith(PANIC) for reason in decisions.reasons], np.bool_)
     in_panic = panic[decisions.why[order]] if panic.size else np.empty(0)
     return time_s, until_s[: time_s.size], decisions.wanted[order].astype(np.float64), in_panic.astype(np.float64)
 

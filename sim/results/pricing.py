@@ -76,6 +76,12 @@ class PriceBook:
         if self.memory_maximum_mb <= 0 or self.memory_maximum_mb < self.memory_minimum_mb:
             raise ConfigError(f"price book {self.name!r}: memory_maximum_mb must be > 0 and >= memory_minimum_mb")
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing has a price: users are charged nothing, whatever they do."""
+        prices = (self.usd_per_gb_s, self.usd_per_vcpu_s, self.usd_per_million_requests, self.provisioned_usd_per_gb_s)
+        return not any((*prices, self.provisioned_duration_usd_per_gb_s))
+
     def charge_usd(self, execution_s: FloatArray, start_up_s: FloatArray, memory_mb: FloatArray) -> FloatArray:
         """What each call costs its user.
 

@@ -81,7 +81,7 @@ GOLDEN = {
         "8.0 6 0 8 0 7 panic",
         "66.0 7 0 8 0 3 stable",
         "68.0 3 0 8 0 1 stable",
-        "70.0 1 0 7 0 3 panic",
+        "70.0 1 0 10 5 3 panic",
         "132.0 3 0 0 0 1 stable",
         "192.0 1 0 0 0 0 stable",
     ],
@@ -132,6 +132,37 @@ def traces(draw: st.DrawFn) -> Trace:
     calls = draw(st.lists(st.tuples(st.integers(0, 1), times, st.floats(0.0, 5.0)), min_size=1, max_size=25))
     calls.sort(key=lambda call: call[1])
     return Trace.from_arrays(*zip(*calls, strict=True))
+
+
+@dataclass(frozen=True)
+class OneThenNone(Scaling):
+    """Wants one instance until 1 s, none until 3 s, and one again."""
+
+    tick_s: float = 1.0
+
+    def scaler(self, unit: Unit) -> "Timetable":
+        return Timetable()
+
+
+class Timetable(Scaler):
+    def wanted(self, load: Load) -> int:
+        return int(not 1.0 <= load.now_s < 3.0)
+
+    def poked(self, load: Load) -> int:
+        return self.wanted(load)
+
+
+def test_an_instance_that_drains_takes_no_call_that_comes_as_its_last_one_ends() -> None:
+    # The second call waits from 0.5 s on; the third comes at 2 s, when the first ends on the instance that drains
+    trace = Trace.from_arrays([0] * 3, [0.0, 0.5, 2.0], [2.0, 1.0, 1.0])
+    columns = run(trace, OneThenNone(), start_s=0.0)
+    assert columns.requests.start_s.tolist() == [0.0, 3.0, 4.0]
+
+
+def test_nor_does_one_whose_life_is_over_while_others_wait() -> None:
+    trace = Trace.from_arrays([0] * 3, [0.0, 0.5, 2.0], [2.0, 1.0, 1.0])
+    columns = run(trace, FixedScale(1, tick_s=4.0), start_s=0.0, max_lifetime_s=1.5)
+    assert columns.requests.start_s.tolist() == [0.0, 4.0, 5.0]
 
 
 @settings(max_examples=150)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from math import inf
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_golden_cloud_run_on_the_platform() -> None:
     assert [(c, e) for _, c, _, e in lives(result.columns)][:2] == [(0.0, 913.0), (1.0, 913.0)]
     decisions = result.decisions[["time_s", "wanted", "why"]].values.tolist()
     assert decisions == [
-        [0.0, 1, "call at zero"], [1.0, 2, "call at zero"], [913.0, 1, "idle"], [913.0, 0, "idle"],
+        [0.0, 1, "call at zero"], [1.0, 2, "call waits"], [913.0, 1, "idle"], [913.0, 0, "idle"],
         [2000.0, 1, "call at zero"], [2903.0, 0, "idle"],
     ]  # fmt: skip
 
@@ -95,6 +96,25 @@ def test_cloud_run_keeps_its_least() -> None:
     stay = [number for number, _, _, ended_s in lives(columns) if ended_s == inf]
     assert log(columns)[-1] == (5000.0, "warm", *stay)
     assert len(lives(columns)) > 1
+
+
+def test_the_least_of_cloud_run_is_billed_as_it_is_held() -> None:
+    trace, platform = calls((10.0, 1.0)), sim.Platform(start_s=0.5)
+    price = sim.load_pricing("cloud_run")
+
+    def cost(**changed: int) -> float:
+        policy = CloudRunScaling(**changed)
+        summary = sim.simulate(trace, policy, platform, price=price, warm_up_s=5.0, horizon_s=605.0).summary
+        return float(summary["user_cost_usd"])
+
+    held = 3 * 600.0 * price.provisioned_usd_per_gb_s  # of 1 GB
+    assert cost(min_instances=3) - cost(min_instances=2) == pytest.approx(held / 3)
+    assert cost(min_instances=3) > held
+    unpriced = dataclasses.replace(price, provisioned_usd_per_gb_s=0.0)
+    with pytest.raises(ConfigError, match="has no rate for that"):
+        sim.simulate(trace, CloudRunScaling(min_instances=1), platform, price=unpriced)
+    free = sim.load_pricing("own_cluster")
+    assert sim.simulate(trace, CloudRunScaling(min_instances=1), platform, price=free).summary["user_cost_usd"] == 0
 
 
 def test_cloud_run_replaces_its_least_when_its_life_is_over() -> None:

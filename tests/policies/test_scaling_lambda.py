@@ -128,6 +128,9 @@ def test_provisioned_concurrency_follows_its_use() -> None:
     held = result.instances[result.instances["instance"] < 0]
     assert held["created_s"].tolist() == [0.0, 271.0]
     assert (held["ready_s"] == held["created_s"]).all()
+    # Then one of two is in use, which is the target. The log has what was wanted of provisioned ones, when it was
+    decided = result.decisions[["time_s", "ready", "wanted", "why"]]
+    assert decided.to_numpy().tolist() == [[0.0, 0, 1, "at start"], [180.0, 1, 2, "above target"]]
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,13 @@ def test_golden_three_minutes_above_the_target_scale_out() -> None:
         (3.0, 4),
         (3.0, 4),
         (3.5, 4),   # the third on end; 4 * 0.875 / 0.7 = 5
-        (9.0, 4),   # and so is this: the metric is 1 at most; 5 * 1 / 0.7 = 7.14, so 8
+        (9.0, 4),   # and so is this, but the fifth is not ready yet
+        (9.0, 5),   # the metric is 1 at most; 5 * 1 / 0.7 = 7.14, so 8
         (5.6, 8),   # 0.7 is not above
         (8.0, 8),
         (8.0, 8),
     ]  # fmt: skip
-    assert minutes(scaler, *rows) == [4, 4, 4, 4, 4, 5, 8, 8, 8, 8]
+    assert minutes(scaler, *rows) == [4, 4, 4, 4, 4, 5, 5, 8, 8, 8, 8]
 
 
 def test_golden_fifteen_minutes_below_nine_tenths_of_it_scale_in() -> None:
@@ -128,6 +129,12 @@ def test_a_run_scales_out_after_three_full_minutes_and_in_after_fifteen_idle_one
     assert made.to_numpy().tolist() == [
         [0.0, 2, "at start"], [180.0, 3, "above target"], [1260.0, 1, "below target"],
     ]  # fmt: skip
+
+
+def test_a_cap_does_not_let_what_is_wanted_grow_without_end() -> None:
+    trace = calls(*[(2.0 * k, 30.0) for k in range(1800)])
+    result = sim.simulate(trace, TargetTracking(), sim.Platform(start_s=2.0, max_instances_per_unit=3))
+    assert result.decisions["wanted"].tolist() == [1, 2, 3, 5]
 
 
 @pytest.mark.parametrize(

@@ -80,3 +80,14 @@ def test_what_is_wanted_adds_up(outcome: Outcome) -> None:
             total += wanted * max(0.0, min(until, end_s) - time_s)
     assert digest.timeline["wanted"].mean() * end_s == pytest.approx(total, rel=1e-9)
     assert digest.timeline["waiting"].sum() > 0
+
+
+def test_panic_that_meets_the_most_pods_is_panic(tmp_path: Path) -> None:
+    burst = sim.Trace.from_arrays([0] * 60, [100.0] * 60, 5.0, horizon_s=400.0)
+    policies = {"bound": Knative(max_scale=2)}
+    outcome = sim.run_experiment(tmp_path / "run", burst, policies, sim.Platform(start_s=0.5, concurrency=10), jobs=1)
+    timeline = outcome.variants[0].digests["bound"][0].timeline
+    assert "panic, bound" in set(outcome.variants[0].digests["bound"][0].decisions["why"])
+    in_panic_s = (timeline["panic"] * (timeline["to_s"] - timeline["from_s"])).sum()
+    assert in_panic_s == pytest.approx(74.0, abs=15.0)  # a stable window and as long as it is reached
+    assert timeline["panic"].max() == 1.0

@@ -189,7 +189,7 @@ class KnativeScaler(Scaler):
         if wanted != bounded:
             self.why = "before zero"
         elif bounded != decision.desired:
-            self.why = "bound"
+            self.why = "panic, bound" if self.kpa.in_panic else "bound"
         else:
             self.why = "panic" if self.kpa.in_panic else "stable"
         return wanted

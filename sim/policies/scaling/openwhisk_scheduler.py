@@ -24,8 +24,9 @@ class OpenWhiskScheduler(Scaling):
     `idle_timeout_s`.
 
     Source: apache/openwhisk 1fae641a, core/scheduler, SchedulingDecisionMaker and MemoryQueue. Not modelled: limits of
-    a namespace and of an action (use the platform's `max_instances`), the invokers' memory, and that the durations are
-    forgotten when a queue has been idle for long.
+    a namespace and of an action (use the platform's `max_instances`), the invokers' memory, that the durations are
+    forgotten when a queue has been idle for long, and that a request is dropped which has queued for a minute (use its
+    `max_wait_s`).
 
     Attributes:
         stale_s: seconds after which a queued request is stale.

@@ -153,7 +153,7 @@ class Scaling(KeepAlive):
         may_bypass: whether they may have calls go past the queue, straight to instances (`Scaler.bypasses`).
         sleeps_unless_calls_wait: whether they need no tick while no request waits; they see no seconds.
         idle_s: seconds after which an idle instance goes by itself, unless `least` are left; infinity: it does not.
-        least: instances that stay.
+        least: instances that stay; the user pays for them from the start as for provisioned ones.
         tick_s: seconds between decisions.
         queue_depth: calls of a unit that may wait; further ones are rejected.
         pod_queue_depth: calls that may wait in an instance, for each that it serves at a time; others are rejected.

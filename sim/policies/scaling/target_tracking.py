@@ -23,12 +23,13 @@ class TargetTracking(Scaling):
     last `scale_out_datapoints` are all above the target, or the last `scale_in_datapoints` all below its
     `scale_in_share`, there are to be ``ceil(instances * newest datapoint / target)`` instances, which also replace
     those whose life is over. Growth is slow, and at most 1 / target at a time; small numbers never reach the target.
+    While fewer are ready than there are to be, be it that a cap forbids them, no more are asked for.
 
     Source: AWS Lambda developer guide, concurrency and provisioned concurrency. Metric, target and cooldowns are those
     of published set-ups; that 3 and 15 datapoints of one minute count, and 90 % of the target, has not been verified.
-    Which datapoint counts is not documented; the newest is taken. Not modelled: that calls beyond the provisioned
-    instances run on demand, for here they wait; and that an allocation begins after one or two minutes and serves no
-    call before it is whole.
+    Which datapoint counts is not documented, nor what is done while instances are missing; the newest is taken. Not
+    modelled: that calls beyond the provisioned instances run on demand, for here they wait; and that an allocation
+    begins after one or two minutes and serves no call before it is whole.
 
     Attributes:
         target: share of the instances that should be in use.
@@ -98,7 +99,7 @@ class TargetTrackingScaler(Scaler):
         """Note a datapoint, unless no instance is ready, and decide by it and those before it."""
         if load.ready and load.concurrency:
             self._datapoints.append(self._datapoint(load))
-            self._decide(load.now_s)
+            self._decide(load.now_s, load.ready)
         return self._capacity
 
     def poked(self, load: Load) -> int:
@@ -115,12 +116,12 @@ class TargetTrackingScaler(Scaler):
         of_all = max(used) if self._policy.statistic == "maximum" else fsum(used) / len(used)
         return min(round(of_all / (load.ready * self._slots), DIGITS), 1.0)
 
-    def _decide(self, now_s: float) -> None:
+    def _decide(self, now_s: float, ready: int) -> None:
         policy, newest = self._policy, list(self._datapoints)
         out, back = newest[-policy.scale_out_datapoints :], newest[-policy.scale_in_datapoints :]
         low = round(policy.target * policy.scale_in_share, DIGITS)
         if len(out) == policy.scale_out_datapoints and min(out) > policy.target:
-            if now_s - self._out_s >= policy.scale_out_cooldown_s:
+            if ready >= self._capacity and now_s - self._out_s >= policy.scale_out_cooldown_s:
                 self._out_s = now_s
                 self._track("above target")
         elif (
