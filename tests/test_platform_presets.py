@@ -87,6 +87,27 @@ def test_littles_law(name: str) -> None:
     assert result.summary["mean_busy_instances"] == pytest.approx(len(calls) / span_s * run_s, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", [name for name in BROUGHT if name not in ("aws_lambda", "openwhisk")])
+def test_the_utilisation_law_where_instances_serve_many(name: str) -> None:
+    """Cores in use, counted from what runs side by side in each instance, are the rate of calls times their work."""
+    trace = sim.load_trace(ROOT / "traces" / "default").slice(0, 450)
+    platform = sim.load_platform(name, cores=0.5)  # so that there is company to be felt
+    share = platform.cores_per_request
+    assert share is not None
+    calls = sim.simulate(trace, policy_presets()[BROUGHT[name][0]], platform).invocations
+    ran = calls[calls["outcome"] == "ok"]
+    owner = trace.functions["app" if platform.isolation == "app" else "name"].to_numpy()[ran["function"]]
+    used_core_s, slowed = 0.0, False
+    for _, mine in ran.groupby([owner, "instance"]):
+        edges = pd.concat([pd.Series(1, mine["start_s"]), pd.Series(-1, mine["end_s"])]).groupby(level=0).sum()
+        running, gaps_s = edges.cumsum().to_numpy()[:-1], np.diff(edges.index)
+        used_core_s += float((np.minimum(running * share, 0.5) * gaps_s).sum())
+        slowed |= bool((running * share > 0.5).any())
+    work_core_s = float(trace.service_s[ran.index].sum()) * min(share, 0.5)
+    assert used_core_s == pytest.approx(work_core_s, rel=1e-9)
+    assert slowed
+
+
 def test_policies_run_on_platforms_of_their_own(tmp_path: Path) -> None:
     common = ["horizon_s=900", "report=false"]
     said = keepwarm("run", "experiment=platforms", *common, f"hydra.run.dir={tmp_path / 'all'}")
