@@ -203,9 +203,11 @@ class LivePlatform:
         choice = CHOICES[self._platform.instance_choice](self._streams("instance_choice"))
         rules = self._rules(choice, None, Waits(policy.queue_depth))
         by_unit: dict[int, ScaledPool] = self._pools(self._kind(*scaled_traits(policy)), rules)
-        for pool in by_unit.values():
-            if isinstance(pool, BypassedPool):
-                pool.streams = self._streams("bypass")
+        if policy.may_bypass:
+            streams = self._streams("bypass")
+            for pool in by_unit.values():
+                assert isinstance(pool, BypassedPool)
+                pool.streams = streams
         unit_of = self._registry.units(self._platform.isolation)
         known = futures(self._trace, unit_of, horizon_s) if policy.needs_future else {}
         table = self._registry.functions
@@ -223,9 +225,9 @@ class LivePlatform:
 
     def _unit(self, function: int, triggers: frozenset[str] = frozenset(), future: Future | None = None) -> Unit:
         """What scalers are told of the unit whose first function this is."""
-        row = self._registry.functions.iloc[function]
-        cores = cores_of(self._platform, float(row["memory_mb"]))
-        return Unit(int(row["concurrency"]), float(row["memory_mb"]), triggers, cores, float(row["cpu_share"]), future)
+        of, memory_mb = self._registry, self._registry.memory_mb[function]
+        cores = cores_of(self._platform, memory_mb)
+        return Unit(of.concurrency[function], memory_mb, triggers, cores, of.cpu_share[function], future)
 
     def _rules(self, choice: Choice, told: News | None, binding: Binding) -> Rules:
         platform = self._platform
@@ -253,7 +255,7 @@ class LivePlatform:
 
     def _pools(self, make: Callable[..., P], rules: Rules) -> dict[int, P]:
         """A pool a unit, in order of their first functions."""
-        timer, concurrency = ExpiryTimer(self.calendar), self._registry.functions["concurrency"].tolist()
+        timer, concurrency = ExpiryTimer(self.calendar), self._registry.concurrency
         pools: dict[int, P] = {}
         for function, unit in enumerate(self._registry.units(self._platform.isolation)):
             if unit not in pools:
@@ -267,15 +269,14 @@ class LivePlatform:
 
     def _share(self, pools: Iterable[SlottedPool]) -> None:
         """Tell pools what their processors are, and what requests ask of them."""
-        table = self._registry.functions
-        asked, memory_mb, timeout_s = (table[name].tolist() for name in ("cpu_share", "memory_mb", "timeout_s"))
+        of, timeout_s = self._registry, self._registry.functions["timeout_s"].tolist()
         function_of = array(
             "i", np.concatenate([self._trace.function[: self._rows], self._pings[0]]).astype(np.int32).tobytes()
         )
         for pool in pools:
             if isinstance(pool, SharedPool):
-                pool.cores = cores_of(self._platform, memory_mb[pool.function])
-                pool.asked, pool.timeout_s, pool.function_of = asked, timeout_s, function_of
+                pool.cores = cores_of(self._platform, of.memory_mb[pool.function])
+                pool.asked, pool.timeout_s, pool.function_of = of.cpu_share, timeout_s, function_of
 
     def _news(self, choice: Choice) -> News:
         platform, functions = self._platform, len(self._trace.functions)
