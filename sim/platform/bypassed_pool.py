@@ -29,7 +29,7 @@ class BypassedPool(ScaledPool):
     def __init__(self, *components: Any, **options: Any) -> None:
         """Those of `ScaledPool`."""
         super().__init__(*components, **options)
-        self._any_wait = False  # or waited, in instances
+        self._claims_made = False
         self._room = 0.0  # for calls that wait in an instance
         self._ready: list[SlottedInstance] | None = None  # None: not known any more
 
@@ -42,7 +42,7 @@ class BypassedPool(ScaledPool):
     def waiting(self) -> int:
         """See `ScaledPool`."""
         queued = len(self.queue)
-        return queued + sum(len(instance.claims) for instance in self.members) if self._any_wait else queued
+        return queued + sum(len(instance.claims) for instance in self.members) if self._claims_made else queued
 
     def arrive(self, function: int, k: int, row: int, now_s: float, service_s: float) -> None:
         """See `SlottedPool`."""
@@ -56,7 +56,7 @@ class BypassedPool(ScaledPool):
             return
         call = WaitingCall(self._calendar, function, k, row, service_s)
         if len(instance.claims) < self._room:
-            self._any_wait = True
+            self._claims_made = True
             self.claim(instance, call)
             self.limit_wait(call, now_s)
         else:

@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sim.platform.processor import Running
+    from sim.platform.running import Running
 
 
 class Deadlines:

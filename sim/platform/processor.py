@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.core.time import COMPLETION
 from sim.platform.calendar import Calendar, Recurring
 from sim.platform.deadlines import Deadlines
+from sim.platform.running import Running
 
 if TYPE_CHECKING:
     from sim.platform.slots import Slot
@@ -99,26 +100,6 @@ class Processor:
         if self._speed < 1:
             self._lag_s += (1 - self._speed) * (now_s - self._since_s)
         self._since_s = now_s
-
-
-class Running(NamedTuple):
-    """A request that runs, in the order of ends.
-
-    Attributes:
-        virtual_s: where the virtual clock stands at its end.
-        row: which.
-        slot: where.
-        asked: cores.
-        alone_s: when it would end if it were alone.
-        slowdowns: how often requests had slowed each other down when it began.
-    """
-
-    virtual_s: float
-    row: int
-    slot: Slot
-    asked: float
-    alone_s: float
-    slowdowns: int
 
 
 class Completion(Recurring):

@@ -64,7 +64,7 @@ class ScaledPool(SlottedPool):
         meter: its load.
         pokes: whether the scaler is asked now that a call waits.
         poke: asks it.
-        note: is told that an instance was idle for long enough, or lived, and has gone.
+        note: is told that an instance has gone because its window or its life was over.
         wake: is told that an instance has gone, or will never come.
         least: members that stay however long they idle.
         bypassed: whether calls go past the queue now, as its scaler has it; only a `BypassedPool` heeds it.

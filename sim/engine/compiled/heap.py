@@ -19,9 +19,8 @@ def copy_call(slots: Array, to: int, origin: int) -> None:
 
 
 @part
-def push(slots: Array, at: int, size: int, end_s: float, row: float, line: float) -> None:
-    """Put a slot into the heap of `size` slots that begins `at`."""
-    place = size
+def rise(slots: Array, at: int, place: int, end_s: float, row: float, line: float) -> None:
+    """Put a slot where it belongs on the way from a free place to the top."""
     while place:
         parent = (place - 1) >> 1
         if sooner(slots, at + parent, end_s, row):
@@ -29,6 +28,12 @@ def push(slots: Array, at: int, size: int, end_s: float, row: float, line: float
         copy_call(slots, at + place, at + parent)
         place = parent
     slots[at + place, END], slots[at + place, ROW], slots[at + place, LINE] = end_s, row, line
+
+
+@part
+def push(slots: Array, at: int, size: int, end_s: float, row: float, line: float) -> None:
+    """Put a slot into the heap of `size` slots that begins `at`."""
+    rise(slots, at, size, end_s, row, line)
 
 
 @part
@@ -44,11 +49,4 @@ def drop_first(slots: Array, at: int, size: int) -> None:
         child += int(sooner(slots, at + other, slots[at + child, END], slots[at + child, ROW]))
         copy_call(slots, at + place, at + child)
         place, child = child, 2 * child + 1
-    end_s, row, line = slots[at + last, END], slots[at + last, ROW], slots[at + last, LINE]
-    while place:
-        parent = (place - 1) >> 1
-        if sooner(slots, at + parent, end_s, row):
-            break
-        copy_call(slots, at + place, at + parent)
-        place = parent
-    slots[at + place, END], slots[at + place, ROW], slots[at + place, LINE] = end_s, row, line
+    rise(slots, at, place, slots[at + last, END], slots[at + last, ROW], slots[at + last, LINE])

@@ -28,8 +28,8 @@ class HybridHistogram(KeepAlive):
     ones too, population standard deviation: divided by their number, not by one less) is at least `cv_threshold`.
 
     Where more than `oob_threshold` of the gaps are out of bounds, that is `range_s` or longer, the paper forecasts the
-    next one from the series (ARIMA). This branch takes the standard window for now, so such units see more cold starts
-    here than in the paper.
+    next one from the series (ARIMA). Here such units take the standard window, and see more cold starts than in the
+    paper.
 
     The paper learns by app, on which all functions of an app share an instance: `isolation=app` on the platform. Where
     functions have instances of their own, `learns_by` chooses between the gaps of each and those of its whole app.
