@@ -28,17 +28,11 @@ def run(
 ) -> Columns:
     """Replay every call that arrives up to `horizon_s`, that instant included, until all of them have ended."""
     rows = int(np.searchsorted(trace.arrival_s, horizon_s, "right"))
-    live = LivePlatform(
-        platform,
-        trace,
-        keep_alive,
-        rows=rows,
-        horizon_s=horizon_s,
-        seed=seed,
-        replication=replication,
-        on_progress=on_progress,
-    )
     with _collector_paused():
+        live = LivePlatform(
+            platform, trace, keep_alive, rows=rows, horizon_s=horizon_s, seed=seed, replication=replication,
+            on_progress=on_progress,
+        )  # fmt: skip
         return live.run()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from heapq import heappush
 from math import inf
 from typing import Final
@@ -50,12 +50,15 @@ class Autoscaler:
     def __init__(
         self,
         calendar: Calendar,
-        units: Mapping[ScaledPool, Unit],
+        pools: Sequence[ScaledPool],
+        unit_of: Callable[[ScaledPool], Unit],
         policy: Scaling,
         horizon_s: float,
         decisions: DecisionLog,
+        known: Container[ScaledPool] = (),
     ) -> None:
-        self._calendar, self._units, self._horizon_s = calendar, units, horizon_s
+        """`unit_of` tells what scalers are told of a pool that becomes active; of `known` ones it has the future."""
+        self._calendar, self._unit_of, self._horizon_s = calendar, unit_of, horizon_s
         self._decisions = decisions
         self._policy, self._name = policy, type(policy).__name__
         self._only_queues = policy.sleeps_unless_calls_wait
@@ -67,12 +70,12 @@ class Autoscaler:
         self._ticking = False
         self._idle_ticks = 0
         at_start = policy.at_start()
-        for pool, unit in units.items():
+        for pool in pools:
             pool.obey(policy, self.poke, self._gone, self._wake)
             if at_start:
                 self._note(pool, at_start, AT_START)
                 pool.add_ready(at_start)
-            if at_start or unit.future is not None:
+            if at_start or pool in known:
                 self._activate(pool)
         if self._active:
             self._schedule()
@@ -88,7 +91,7 @@ class Autoscaler:
     def _activate(self, pool: ScaledPool) -> Scaler:
         scaler = self._scalers.get(pool)
         if scaler is None:
-            scaler = self._scalers[pool] = self._policy.scaler(self._units[pool])
+            scaler = self._scalers[pool] = self._policy.scaler(self._unit_of(pool))
         self._active[pool] = scaler
         return scaler
 

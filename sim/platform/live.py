@@ -214,14 +214,16 @@ class LivePlatform:
         triggers: dict[int, set[str]] = {}
         for unit, trigger in zip(unit_of, table["trigger"].tolist(), strict=True):
             triggers.setdefault(unit, set()).add(trigger)
-        units = {
-            pool: self._unit(pool.function, frozenset(triggers[unit]), known.get(unit))
-            for unit, pool in by_unit.items()
-        }
-        Autoscaler(self.calendar, units, policy, horizon_s, self._decisions)
-        for pool in [pool for pool in units for _ in range(policy.least)]:
+
+        def told_of(pool: ScaledPool) -> Unit:
+            unit = unit_of[pool.function]
+            return self._unit(pool.function, frozenset(triggers[unit]), known.get(unit))
+
+        pools, expected = list(by_unit.values()), {by_unit[unit] for unit in known}
+        Autoscaler(self.calendar, pools, told_of, policy, horizon_s, self._decisions, expected)
+        for pool in [pool for pool in pools for _ in range(policy.least)]:
             self._ledger.allocated(pool.function, 0.0, inf)
-        return PoolRouter([by_unit[unit] for unit in unit_of]), list(units)
+        return PoolRouter([by_unit[unit] for unit in unit_of]), pools
 
     def _unit(self, function: int, triggers: frozenset[str] = frozenset(), future: Future | None = None) -> Unit:
         """What scalers are told of the unit whose first function this is."""
