@@ -13,6 +13,7 @@ from sim.policies.keepalive.role import KeepAlive, checked_floor
 from sim.policies.scaling.role import Scaling
 from sim.results import metrics
 from sim.results.call_sums import Span
+from sim.results.fleet_sums import fleet_sums
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.workload.trace import Trace
@@ -45,9 +46,11 @@ def simulate(
     taken = engine_for(engine, trace, policy, platform)
     scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record)
     sums, fleet, columns = summed(taken, scenario, price, on_progress)
-    table = metrics.per_function(sums, fleet, platform.deployed(trace.functions), span, price)
+    deployed = platform.deployed(trace.functions)
+    instances = fleet_sums(fleet, deployed["memory_mb"].to_numpy(), span, price)
+    table = metrics.per_function(sums, instances, deployed)
     return Result(
-        summary=metrics.summarise(sums, fleet, table, span, provider),
+        summary=metrics.summarise(sums, instances, table, span, provider),
         functions=table,
         about={
             "policy": repr(policy),
