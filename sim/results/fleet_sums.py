@@ -22,7 +22,7 @@ class FleetSums:
         starts: int64[F], instances made inside the span.
         starting_s: float64[F], seconds inside it that instances started, in order of creation.
         unawaited_start_s: float64[F], those of instances that no call waited for when they became ready.
-        left_idle_s: float64[F], seconds inside it of idle periods that no call ended, in order of their ends.
+        left_idle_s: float64[F], seconds inside it of idle periods that no call ended, in order of their beginnings.
         ping_busy_s, ping_idle_s: float64[F], seconds inside it that pings kept instances busy, and of the idle periods
             that they ended.
         user_usd: float64[F], what the user pays for pings and for what is held.
@@ -73,9 +73,9 @@ def _starting_s(instances: Instances, chosen: slice | npt.NDArray[np.bool_], siz
 
 
 def _left_idle_s(instances: Instances, size: int, span: Span) -> FloatArray:
-    """Seconds of last idle periods. An engine that keeps no instances meets them as they end: so they are added."""
+    """Seconds of last idle periods, added in the order in which an engine meets them that keeps no instances."""
     idled = np.flatnonzero(~np.isnan(instances.idle_since_s))
-    idled = idled[np.argsort(instances.ended_s[idled], kind="stable")]
+    idled = idled[np.argsort(instances.idle_since_s[idled], kind="stable")]
     return time_by_function_s(
         instances.function[idled], instances.idle_since_s[idled], instances.ended_s[idled], size, span
     )

@@ -153,7 +153,7 @@ class CountSource:
             replication: its number, from 0; without effect where the recipe draws nothing.
             about: the origin that the trace is to carry.
         """
-        count = self._drawn_counts(replication)
+        count = self.drawn_counts(replication)
         calls = int(count.sum())
         function, arrival, duration = np.empty(calls, np.int32), np.empty(calls), np.empty(calls)
         place, last = self._maker(replication), 0
@@ -163,15 +163,17 @@ class CountSource:
             last = part.stop
         return Trace(function, arrival, duration, self.functions, self.horizon_s, self, about)
 
-    def _streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
+    def streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
+        """uint64[F]: what each function's draws of a purpose come from (``arrival_counts, arrivals, durations``)."""
         table = self.functions
         high, low = function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
         return stream(self.recipe.seed, replication, purpose, high, low)
 
-    def _drawn_counts(self, replication: int) -> IntArray:
+    def drawn_counts(self, replication: int) -> IntArray:
+        """int[c]: the calls of each cell in one replication; 0 is possible where they are drawn."""
         if self.recipe.arrivals != "poisson":
             return self.count
-        keys = self._streams(replication, "arrival_counts")
+        keys = self.streams(replication, "arrival_counts")
         return poisson_quantile(uniforms(keys[self.function], self.labels[self.minute]), self.count)
 
     def _batches(self, count: IntArray) -> Iterator[slice]:
@@ -188,7 +190,7 @@ class CountSource:
     def _maker(self, replication: int) -> Callable[[slice, IntArray], Calls]:
         """What makes the calls of a run of cells that are whole minutes."""
         placement, model = arrivals.KINDS[self.recipe.arrivals], MODELS[self.recipe.durations](self.durations)
-        arrival_keys, duration_keys = (self._streams(replication, purpose) for purpose in ("arrivals", "durations"))
+        arrival_keys, duration_keys = (self.streams(replication, purpose) for purpose in ("arrivals", "durations"))
 
         def make(cells: slice, count: IntArray) -> Calls:
             row = np.repeat(np.arange(count.size), count)

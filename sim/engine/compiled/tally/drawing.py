@@ -13,7 +13,7 @@ from sim.workload.durations import PROBABILITIES
 
 EDGES = np.array(PROBABILITIES)
 WIDTHS = np.diff(EDGES)
-NUMBER_BITS = np.uint64(32)
+NUMBER_BITS = 32
 
 
 @part
@@ -38,11 +38,10 @@ def scatter(minute: int, count: int, key: int, label: int, drawn: Drawn) -> None
     """
     arrival_s, number, bucket, spare_s, spare = drawn.arrival_s, drawn.number, drawn.bucket, drawn.spare_s, drawn.spare
     latest_s = np.nextafter(MINUTE_S * (minute + 1), 0.0)
-    base = np.uint64(label) << NUMBER_BITS
     for b in range(count + 1):
         bucket[b] = 0
     for j in range(count):
-        u = uniform(key, base + np.uint64(j))
+        u = uniform(key, (label << NUMBER_BITS) + j)
         spare_s[j] = min(MINUTE_S * minute + MINUTE_S * u, latest_s)
         spare[j] = int(u * count)
         bucket[spare[j] + 1] += 1
@@ -90,7 +89,7 @@ def last_for(cells: Cells, function: int, cell: int, calls: int, drawn: Drawn) -
         for j in range(calls):
             duration_s[j] = cells.average_s[cell]
     else:
-        base = np.uint64(cells.label[cells.minute[cell]]) << NUMBER_BITS
+        label = cells.label[cells.minute[cell]]
         for j in range(calls):
-            u = uniform(cells.duration_key[function], base + np.uint64(drawn.number[j]))
+            u = uniform(cells.duration_key[function], (label << NUMBER_BITS) + drawn.number[j])
             duration_s[j] = quantile_s(cells.quantiles_s[function], u)

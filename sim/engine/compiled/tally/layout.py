@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from sim.engine.compiled.layout import Array, Draws, Terms
 
 (
     CALLS, COLD, QUEUED, PREWARMED, REJECTED, CUT, STARTS, ASKED_STARTS, BUSY_S, IDLE_S, LEFT_IDLE_S, STARTING_S,
     UNAWAITED_S, WAIT_S, COLD_WAIT_S, LATENCY_S, BILLED_S, HELD_CALLS, HELD_BILLED_S,
 ) = range(19)  # fmt: skip
-"""What the calls and instances of a function add up to, float64: counted calls; those that were cold, queued, first of a
-prewarmed instance, rejected, cut by a time-out; instances made inside the span, by whatever and by calls; seconds inside
-it busy, idle until a call came, idle until the instance ended, starting, and that with nobody waiting; of the counted
-calls, seconds waited, by cold ones, from arrival to end, billed on demand; and those that ran on held instances, with
-the seconds billed for them."""
+"""What the calls and instances of a function add up to, float64. Counted calls, and those that were cold, queued, first
+of a prewarmed instance, rejected, cut by a time-out. Instances made inside the span, and those of them that calls made.
+Seconds inside it busy, idle until a call came, idle until the instance ended, starting, and that with nobody waiting.
+Of the counted calls, seconds waited, by cold ones, from arrival to end, billed on demand; and those that ran on held
+instances, with the seconds billed for them."""
 WIDTH: Final = 20
 
 BLOCK: Final = 4096
@@ -30,25 +28,13 @@ FUNCTION_AT, ROW_AT = range(2)
 """Where a pass stands, int64: place among the chosen functions, cell or call."""
 
 
-class Bins:
-    """The bins of a histogram of seconds: 128 to each doubling, so that a bin's middle is within 0.4 % of all in it.
-
-    They are the float64 numbers by their first bits, from 2**-20 s (0.95 µs) up to 2**24 s (194 days); what is shorter
-    is in the first, what is longer in the last.
-    """
-
-    SHIFT: Final = 45
-    LOWEST: Final = int(np.float64(2.0**-20).view(np.int64)) >> SHIFT
-    COUNT: Final = (int(np.float64(2.0**24).view(np.int64)) >> SHIFT) - LOWEST
-
-
 class Queues(NamedTuple):
     """The instances of the open function, by the ends of their last calls.
 
     Attributes:
         at: int64[5], see `HEAD`.
         ring: float64[2**k], busy ones whose ends came in ascending order.
-        heap: float64[m], the other busy ones, as a binary heap.
+        heap: float64[m], the other busy ones, see `sim.engine.compiled.tally.ends`.
         stack: float64[m], idle ones, ascending.
     """
 
@@ -67,7 +53,9 @@ class Tallied(NamedTuple):
         timeout_s: float64[F]
         queues: where the open function stands.
         sums: float64[F, WIDTH]
-        bins: int64[Bins.COUNT], latencies of the counted calls that started.
+        bins: int64[COUNT] of `sim.results.latency_bins`, latencies of the counted calls that started.
+        latency_s: float64[n], the latency of each call, negative if it does not count or did not start; empty if only
+            the histogram is wanted.
     """
 
     terms: Terms
@@ -77,6 +65,7 @@ class Tallied(NamedTuple):
     queues: Queues
     sums: Array
     bins: Array
+    latency_s: Array
 
 
 class Cells(NamedTuple):
@@ -86,7 +75,7 @@ class Cells(NamedTuple):
         begin: int64[F + 1], where the cells of each function begin.
         minute: int32[c]
         count: int64[c]
-        label: uint64[minutes]
+        label: int64[minutes]
         average_s: float64[F]; of per_minute durations float64[c].
         quantiles_s: float64[F, 7]
         arrival_key, duration_key: uint64[F]
@@ -110,11 +99,12 @@ class Columns(NamedTuple):
     """Calls, function by function.
 
     Attributes:
-        begin: int64[f + 1], where the calls of each chosen function begin.
+        first, stop: int64[f], where the calls of each chosen function lie.
         arrival_s, duration_s: float64[n]
     """
 
-    begin: Array
+    first: Array
+    stop: Array
     arrival_s: Array
     duration_s: Array
 

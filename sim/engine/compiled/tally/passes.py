@@ -68,9 +68,9 @@ def _columns_pass(sources: str) -> Any:
         calls = 0
         while at[FUNCTION_AT] < chosen.size and len(sources):
             place = at[FUNCTION_AT]
-            at[ROW_AT] = max(at[ROW_AT], columns.begin[place])
-            while at[ROW_AT] < columns.begin[place + 1]:
-                stop = min(at[ROW_AT] + BLOCK, columns.begin[place + 1])
+            at[ROW_AT] = max(at[ROW_AT], columns.first[place])
+            while at[ROW_AT] < columns.stop[place]:
+                stop = min(at[ROW_AT] + BLOCK, columns.stop[place])
                 if calls >= most or not has_room(run.queues, stop - at[ROW_AT]):
                     return False
                 serve(run, chosen[place], columns.arrival_s, columns.duration_s, at[ROW_AT], stop)
@@ -79,6 +79,7 @@ def _columns_pass(sources: str) -> Any:
             if place < chosen.size - 1 or not left_open:
                 close(run, chosen[place])
             at[FUNCTION_AT] += 1
+            at[ROW_AT] = 0
         return True
 
     return over_columns
@@ -96,15 +97,25 @@ def _closer(sources: str) -> Any:
 
 def _grouper(sources: str) -> Any:
     @entry
-    def group(function: Array, arrival_s: Array, duration_s: Array, place: Array, columns: Columns) -> None:
-        """Sort calls by function; `place` says where those of each begin, and is used up."""
+    def group(function: Array, one: Array, two: Array, place: Array, one_grouped: Array, two_grouped: Array) -> None:
+        """Sort two columns by function; `place` says where those of each begin, and is used up."""
         for i in range(function.size if len(sources) else 0):
             to = place[function[i]]
             place[function[i]] += 1
-            columns.arrival_s[to], columns.duration_s[to] = arrival_s[i], duration_s[i]
+            one_grouped[to], two_grouped[to] = one[i], two[i]
 
     return group
 
 
+def _counter(sources: str) -> Any:
+    @entry
+    def count(function: Array, calls: Array) -> None:
+        """Count the calls of each function."""
+        for i in range(function.size if len(sources) else 0):
+            calls[function[i]] += 1
+
+    return count
+
+
 over_counts, over_columns = _counts_pass(SOURCES), _columns_pass(SOURCES)
-close_function, group = _closer(SOURCES), _grouper(SOURCES)
+close_function, count, group = _closer(SOURCES), _counter(SOURCES), _grouper(SOURCES)
