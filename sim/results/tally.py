@@ -24,9 +24,12 @@ from sim.results.pricing import ProviderPrice
 
 IntArray = npt.NDArray[np.int64]
 
-COUNTS: Final = ("calls", "warm", "cold", "queued", "prewarmed", "rejected", "timed_out", "starts", "asked_starts")
+COUNTS: Final = (
+    "calls", "warm", "cold", "queued", "prewarmed", "rejected", "timed_out", "starts", "asked_starts", "pings",
+)  # fmt: skip
 SECONDS: Final = (
-    "busy_s", "idle_s", "left_idle_s", "starting_s", "unawaited_start_s", "wait_s", "cold_wait_s", "latency_s",
+    "busy_s", "idle_s", "left_idle_s", "starting_s", "unawaited_start_s", "ping_busy_s", "ping_idle_s", "wait_s",
+    "cold_wait_s", "latency_s",
 )  # fmt: skip
 
 
@@ -37,12 +40,12 @@ class Tally:
     Attributes:
         function: int64[f], which functions, by their places in the table of all; ascending.
         counts: int64[f] each, by the names of `COUNTS`: counted calls and how they went; instances made inside the
-            span, and those of them that calls made.
-        seconds: float64[f] each, by the names of `SECONDS`: inside the span, busy, idle until a call came, idle until
-            the instance ended, starting, starting with nobody waiting; of counted calls that started, seconds waited,
-            by cold ones, and from arrival to end.
+            span, and those of them that calls made; pings sent inside it.
+        seconds: float64[f] each, by the names of `SECONDS`. Inside the span: busy and idle until a call came, idle
+            until the instance ended, starting, that with nobody waiting, busy with pings, idle until a ping came. Of
+            counted calls that started: seconds waited, by cold ones, and from arrival to end.
         charge_usd: float64[f], what the user pays for the counted calls.
-        held_usd: float64[f], and for what is held.
+        other_usd: float64[f], and for pings and for what is held.
         latency_bins: int64[COUNT], see `sim.results.latency_bins`.
     """
 
@@ -50,7 +53,7 @@ class Tally:
     counts: Mapping[str, IntArray]
     seconds: Mapping[str, FloatArray]
     charge_usd: FloatArray
-    held_usd: FloatArray
+    other_usd: FloatArray
     latency_bins: IntArray
 
 
@@ -71,7 +74,7 @@ def merged(parts: Sequence[Tally]) -> Tally:
         {name: np.concatenate([part.counts[name] for part in parts])[order] for name in COUNTS},
         {name: np.concatenate([part.seconds[name] for part in parts])[order] for name in SECONDS},
         np.concatenate([part.charge_usd for part in parts])[order],
-        np.concatenate([part.held_usd for part in parts])[order],
+        np.concatenate([part.other_usd for part in parts])[order],
         np.sum([part.latency_bins for part in parts], axis=0),
     )
 
@@ -127,15 +130,14 @@ def _latencies(tally: Tally, started: int) -> dict[str, float]:
 
 
 def _fleet_sums(tally: Tally) -> FleetSums:
-    none_s = np.zeros(tally.function.size)
     return FleetSums(
         starts=tally.counts["starts"],
         starting_s=tally.seconds["starting_s"],
         unawaited_start_s=tally.seconds["unawaited_start_s"],
         left_idle_s=tally.seconds["left_idle_s"],
-        ping_busy_s=none_s,
-        ping_idle_s=none_s,
-        user_usd=tally.held_usd,
-        pings=0.0,
+        ping_busy_s=tally.seconds["ping_busy_s"],
+        ping_idle_s=tally.seconds["ping_idle_s"],
+        user_usd=tally.other_usd,
+        pings=float(tally.counts["pings"].sum()),
         cells=no_cells(),
     )

@@ -7,15 +7,12 @@ from typing import Final, NamedTuple
 from sim.engine.compiled.layout import Array, Draws, Terms
 
 (
-    CALLS, COLD, QUEUED, PREWARMED, REJECTED, CUT, STARTS, ASKED_STARTS, BUSY_S, IDLE_S, LEFT_IDLE_S, STARTING_S,
-    UNAWAITED_S, WAIT_S, COLD_WAIT_S, LATENCY_S, BILLED_S, HELD_CALLS, HELD_BILLED_S,
-) = range(19)  # fmt: skip
-"""What the calls and instances of a function add up to, float64. Counted calls, and those that were cold, queued, first
-of a prewarmed instance, rejected, cut by a time-out. Instances made inside the span, and those of them that calls made.
-Seconds inside it busy, idle until a call came, idle until the instance ended, starting, and that with nobody waiting.
-Of the counted calls, seconds waited, by cold ones, from arrival to end, billed on demand; and those that ran on held
-instances, with the seconds billed for them."""
-WIDTH: Final = 20
+    CALLS, COLD, REJECTED, CUT, STARTS, BUSY_S, IDLE_S, LEFT_IDLE_S, STARTING_S, WAIT_S, LATENCY_S, BILLED_S,
+) = range(12)  # fmt: skip
+"""What the calls and instances of a function add up to, float64. Counted calls, and those that were cold, rejected, cut
+by a time-out. Instances made inside the span. Seconds inside it busy, idle until a call came, idle until the instance
+ended, starting. Of the counted calls, seconds waited, from arrival to end, billed."""
+WIDTH: Final = 12
 
 BLOCK: Final = 4096
 """Calls served at a time: their times stay in the first cache."""

@@ -17,13 +17,11 @@ from sim.engine.compiled.kernel import billed_s, inside_s
 from sim.engine.compiled.layout import Array
 from sim.engine.compiled.tally.ends import drop_first, push
 from sim.engine.compiled.tally.layout import (
-    ASKED_STARTS,
     BILLED_S,
     BUSY_S,
     CALLED,
     CALLS,
     COLD,
-    COLD_WAIT_S,
     CUT,
     HEAD,
     HEAPED,
@@ -81,10 +79,8 @@ def start(run: Tallied, function: int, k: int, now_s: float, service_s: float) -
     if now_s < terms.from_s:
         return start_s, end_s, 0.0
     sums[STARTS] += 1.0
-    sums[ASKED_STARTS] += 1.0
     sums[COLD] += 1.0
     sums[WAIT_S] += start_s - now_s
-    sums[COLD_WAIT_S] += start_s - now_s
     return start_s, end_s, billed_s(terms, service_s + handler_s + billed_start_s(run, function, k))
 
 
