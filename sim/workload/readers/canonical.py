@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,8 @@ from sim.workload.trace import Trace
 Columns = dict[str, np.ndarray[Any, Any]]
 FloatArray = npt.NDArray[np.float64]
 
+_KEYS: Final = {"calls": int, "about": dict, "recipe": dict | None, "spans": list | None}
+
 
 def fits(path: Path) -> bool:
     """Whether a path is a folder with a ``trace.json``."""
@@ -39,9 +43,9 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
     Raises:
         TraceError: a file is missing or not what it should be, or a value is impossible.
     """
-    head = _head(path / TRACE)
-    functions = _functions(path / FUNCTIONS)
-    calls = _columns(path / INVOCATIONS)
+    head = read_head(path / TRACE, FORMAT, VERSION, _KEYS)
+    functions = read_functions(path / FUNCTIONS)
+    calls = read_columns(path / INVOCATIONS)
     if len(calls["function"]) != head["calls"]:
         raise TraceError(f"{len(calls['function'])} calls, but {TRACE} says {head['calls']}", file=path / INVOCATIONS)
     faults = Faults(lenient)
@@ -53,28 +57,33 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
     return Trace(function, arrival_s, duration_s, functions, head["horizon_s"], counts, about)
 
 
-def _head(file: Path) -> dict[str, Any]:
+def read_head(file: Path, form: str, version: int, keys: Mapping[str, type | UnionType]) -> dict[str, Any]:
+    """What a ``trace.json`` says: `horizon_s`, a float, and other keys by the types they must be of.
+
+    Raises:
+        TraceError: it is of another form or version, or is damaged.
+    """
     try:
         head = json.loads(file.read_text("utf-8"))
     except OSError as error:
         raise TraceError(f"cannot be read: {error.strerror}", file=file) from None
     except ValueError as error:
         raise TraceError(f"not JSON: {error}", file=file) from None
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise TraceError(f"its format is not {FORMAT!r}", file=file)
-    if head.get("version") != VERSION:
-        raise TraceError(f"is of version {head.get('version')!r}; this program reads {VERSION}", file=file)
+    if not isinstance(head, dict) or head.get("format") != form:
+        raise TraceError(f"its format is not {form!r}", file=file)
+    if head.get("version") != version:
+        raise TraceError(f"is of version {head.get('version')!r}; this program reads {version}", file=file)
     horizon = head.get("horizon_s")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float) or not 0 <= horizon < np.inf:
         raise TraceError(f"must be a finite number >= 0, not {horizon!r}", file=file, column="horizon_s")
     head["horizon_s"] = float(horizon)
-    for key, kinds in (("calls", int), ("about", dict), ("recipe", dict | None), ("spans", list | None)):
+    for key, kinds in keys.items():
         if not isinstance(head.get(key, ()), kinds):
             raise TraceError("is missing, or of the wrong kind", file=file, column=key)
     return head
 
 
-def _columns(file: Path) -> Columns:
+def read_columns(file: Path) -> Columns:
     """The columns of one file, checked against its schema, without nulls or numbers that are not finite."""
     whole = schema(file.name)
     try:
@@ -106,9 +115,14 @@ def _refuse(bad: np.ndarray[Any, Any], why: str, file: Path, column: str, values
         raise TraceError(f"{why}, not {values[row].tolist()}{FROM_ZERO}", file=file, row=row, column=column)
 
 
-def _functions(file: Path) -> pd.DataFrame:
+def read_functions(file: Path) -> pd.DataFrame:
+    """The checked table of functions of a file.
+
+    Raises:
+        TraceError: the file is damaged, or a function is impossible.
+    """
     try:
-        return function_table(pd.DataFrame(_columns(file)))
+        return function_table(pd.DataFrame(read_columns(file)))
     except TraceError as error:
         if error.file == "functions":
             raise TraceError(str(error), file=file) from None
@@ -139,7 +153,7 @@ def _good_calls(
 
 
 def _counts(path: Path, head: dict[str, Any], functions: pd.DataFrame) -> CountSource:
-    cells, known = _columns(path / COUNTS), _columns(path / DURATIONS)
+    cells, known = read_columns(path / COUNTS), read_columns(path / DURATIONS)
     for column, values in known.items():
         bad = ~((values >= 0) & (values < np.inf))
         _refuse(bad, "must be a finite number >= 0", path / DURATIONS, column, values)
@@ -163,6 +177,6 @@ def _averages(file: Path) -> FloatArray | None:
     """The averages of the counts' cells, where they are known."""
     if not file.is_file():
         return None
-    averages: FloatArray = _columns(file)["average_s"]
+    averages: FloatArray = read_columns(file)["average_s"]
     _refuse(~((averages >= 0) & (averages < np.inf)), "must be a finite number >= 0", file, "average_s", averages)
     return averages
