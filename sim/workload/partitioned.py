@@ -155,7 +155,7 @@ def open_trace(path: str | Path) -> PartitionedTrace:
     Raises:
         TraceError: it is no trace by function, a file is missing, or what its files say does not go together.
     """
-    folder = Path(path)
+    folder = Path(path).resolve()  # it may be opened again where another folder is the current one
     if not (folder / TRACE).is_file():
         raise TraceError("is not a trace by function (keepwarm traces convert --by-function makes one)", file=folder)
     head = Head.read(folder / TRACE)

@@ -149,7 +149,7 @@ class Head:
         Raises:
             TraceError: it is not such a file, or contradicts itself.
         """
-        head = read_head(file, FORMAT, VERSION, _KEYS)
+        head = read_head(file, FORMAT, (VERSION,), _KEYS)
         try:
             layout = Layout(head["group_calls"], head["groups_a_file"], head["ties"])
             whole("calls", head["calls"], low=0)

@@ -43,7 +43,7 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
     Raises:
         TraceError: a file is missing or not what it should be, or a value is impossible.
     """
-    head = read_head(path / TRACE, FORMAT, VERSION, _KEYS)
+    head = read_head(path / TRACE, FORMAT, (VERSION,), _KEYS)
     functions = read_functions(path / FUNCTIONS)
     calls = read_columns(path / INVOCATIONS)
     if len(calls["function"]) != head["calls"]:
@@ -57,7 +57,7 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
     return Trace(function, arrival_s, duration_s, functions, head["horizon_s"], counts, about)
 
 
-def read_head(file: Path, form: str, version: int, keys: Mapping[str, type | UnionType]) -> dict[str, Any]:
+def read_head(file: Path, form: str, versions: tuple[int, ...], keys: Mapping[str, type | UnionType]) -> dict[str, Any]:
     """What a ``trace.json`` says: `horizon_s`, a float, and other keys by the types they must be of.
 
     Raises:
@@ -71,8 +71,9 @@ def read_head(file: Path, form: str, version: int, keys: Mapping[str, type | Uni
         raise TraceError(f"not JSON: {error}", file=file) from None
     if not isinstance(head, dict) or head.get("format") != form:
         raise TraceError(f"its format is not {form!r}", file=file)
-    if head.get("version") != version:
-        raise TraceError(f"is of version {head.get('version')!r}; this program reads {version}", file=file)
+    if head.get("version") not in versions:
+        known = " and ".join(map(str, versions))
+        raise TraceError(f"is of version {head.get('version')!r}; this program reads {known}", file=file)
     horizon = head.get("horizon_s")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float) or not 0 <= horizon < np.inf:
         raise TraceError(f"must be a finite number >= 0, not {horizon!r}", file=file, column="horizon_s")
