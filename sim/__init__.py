@@ -8,12 +8,14 @@ from sim.experiment.run_folder import load_run
 from sim.platform.platform import Platform
 from sim.results.outcome import Outcome
 from sim.results.result import Result
-from sim.workload import Trace, load_trace
+from sim.workload import PartitionedTrace, PartitionWriter, Trace, load_trace, open_trace, save_by_function
 
 __all__ = [
     "ConfigError",
     "KeepwarmError",
     "Outcome",
+    "PartitionWriter",
+    "PartitionedTrace",
     "Platform",
     "PolicyError",
     "Result",
@@ -28,8 +30,10 @@ __all__ = [
     "load_synthesis",
     "load_trace",
     "many_windows",
+    "open_trace",
     "policies",
     "run_experiment",
+    "save_by_function",
     "simulate",
     "window_curve",
 ]

@@ -170,7 +170,7 @@ def test_synthesize_takes_recipes_of_ones_own(tmp_path: Path) -> None:
         (["out=x", "replication=a"], "replication: expected a whole number, got 'a'"),
         (["out=3"], "out: expected text, got 3"),
         (["out=''"], "out must be given"),
-        (["out=full", "synthesis=timers"], "the folder is not a trace, so it is not overwritten"),
+        (["out=full", "synthesis=timers"], "the folder is not a trace of this form, so it is not overwritten"),
         (["out=file/x", "synthesis=timers"], "cannot be written"),
         (["out=x", "synthesis=poisson", "synthesis.process._target_=os.system"], "os.system is not trusted"),
         (["out=x", "synthesis=poisson", "synthesis.calls_per_s=1e12"], "synthesis: calls_per_s at 1e+12 over 4 hours"),
