@@ -11,6 +11,9 @@ END, ROW, LINE, EXPIRY = range(4)
 """Of a slot, float64: the end of the instance's last call, that call's row, the instance's line, and, while it is idle,
 until when a call finds it there."""
 
+CALL_ROW, CALL_LINE = range(2)
+"""Of a busy instance, int64: the row of its call, its line; when the call ends is kept apart."""
+
 (
     UNIT, GROUP, IDLE_AT, IDLE_ROOM, IDLE, BUSY_AT, BUSY_ROOM, BUSY, RUNS, CALLED, MADE, UNASKED, LAST, RUNNING,
     DECISIONS,
@@ -59,7 +62,7 @@ class Calls(NamedTuple):
     """What arrives, pings among it, in order.
 
     Attributes:
-        function: int32[n]
+        function: uint32[n]
         arrival_s, service_s, duration_s: float64[n]; `service_s` is cut at the time-out.
         number: int64[n], the row of each; empty if it is its place.
         windows_s: float64[n], the window of the instance that each leaves idle; empty if all have one.
@@ -137,7 +140,8 @@ class State(NamedTuple):
         units: int64[F, UNIT_WIDTH]
         plans: float64[F, 7], see `SINCE`; without a rule, of no length.
         learnt: float64[F, S + 1], what a rule remembers of each group, and 1 once it has raised anything.
-        idle, busy: float64[., 4], slots; idle ones in order, busy ones as heaps by (end, row).
+        idle: float64[., 4], slots in order.
+        ends, busy: float64[.] and int64[., 2], heaps by (end, row).
         count: int64[8]
     """
 
@@ -145,6 +149,7 @@ class State(NamedTuple):
     plans: Array
     learnt: Array
     idle: Array
+    ends: Array
     busy: Array
     count: Array
 

@@ -81,7 +81,7 @@ class Prepared:
         windows_s = self._windows_s
         duration_s = service_s if trace.service_s is trace.duration_s else self._column(trace.duration_s, ping_s)
         return layout.Calls(
-            function=_read_only(self._column(trace.function, self.pings[0])),
+            function=_read_only(self._column(trace.function, self.pings[0]).view(np.uint32)),
             arrival_s=_read_only(self._column(trace.arrival_s, self.pings[1])),
             service_s=_read_only(service_s),
             duration_s=_read_only(duration_s),
@@ -170,11 +170,12 @@ class Prepared:
             table[:, place], table[:, place + 1] = room * np.arange(size), room
         count = np.zeros(8, np.int64)
         count[[layout.IDLE_USED, layout.BUSY_USED]] = room * size
+        slots = 2 * room * size
         plans = np.full((size if rule is not None else 0, 7), inf)
         plans[:, layout.SINCE], plans[:, layout.STARTING] = nan, -1
         learnt = np.tile(np.array((*rule.state, 0.0) if rule is not None else (), np.float64), (len(plans), 1))
-        idle, busy = np.zeros((2 * room * size, 4)), np.zeros((2 * room * size, 4))
-        return layout.State(table, plans, learnt, idle, busy, count)
+        idle, ends, busy = np.zeros((slots, 4)), np.zeros(slots), np.zeros((slots, 2), np.int64)
+        return layout.State(table, plans, learnt, idle, ends, busy, count)
 
     @property
     def has_raised(self) -> bool:
@@ -187,7 +188,8 @@ class Prepared:
         if state.count[layout.LINES] + len(state.units) + 2 > len(lines.number):
             self.run = self.run._replace(lines=layout.Lines(_twice(lines.number), _twice(lines.time_s)))
         else:
-            self.run = self.run._replace(state=state._replace(idle=_twice(state.idle), busy=_twice(state.busy)))
+            more = {name: _twice(getattr(state, name)) for name in ("idle", "ends", "busy")}
+            self.run = self.run._replace(state=state._replace(**more))
 
     def _lines(self) -> layout.Lines:
         lines = FIRST_LINES + (1 + self.held) * len(self.deployed)
