@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine import reference
 from sim.engine.compiled.coverage import INSTALL, is_installed, why_not
@@ -31,6 +32,15 @@ def require_engine(name: object) -> str:
     if name not in ENGINES:
         raise ConfigError(f"there is no engine {name!r}; there is {', '.join(ENGINES)}")
     return str(name)
+
+
+def require_threads(engine: object, threads: int) -> None:
+    """Refuse a number of threads that the engine of a name cannot have, and what is no engine."""
+    checks.whole("threads", threads, low=1)
+    if require_engine(engine) == SIMPY and threads != 1:
+        raise ConfigError(
+            f"threads must be 1 with engine=simpy, not {threads}; engine=compiled and engine=auto have more"
+        )
 
 
 def engine_for(name: str, trace: Trace, policy: KeepAlive, platform: Platform) -> str:

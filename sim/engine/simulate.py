@@ -5,7 +5,7 @@ from __future__ import annotations
 from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine.compiled.scenario import Scenario
-from sim.engine.engines import engine_for, require_engine, summed
+from sim.engine.engines import engine_for, require_threads, summed
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.demands import Floor
@@ -26,6 +26,7 @@ def simulate(
     price: PriceBook,
     provider: ProviderPrice,
     engine: str = "simpy",
+    threads: int = 1,
     seed: int = 0,
     replication: int = 0,
     record: bool = True,
@@ -40,10 +41,10 @@ def simulate(
     """
     _check_types(trace, policy, platform)
     require_price(policy, price)
-    require_engine(engine)
+    require_threads(engine, threads)
     span = measured_span(trace, warm_up_s, horizon_s)
     taken = engine_for(engine, trace, policy, platform)
-    scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record)
+    scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record, threads=threads)
     sums, fleet, columns = summed(taken, scenario, price, on_progress)
     table = metrics.per_function(sums, fleet, platform.deployed(trace.functions), span, price)
     return Result(

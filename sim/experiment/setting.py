@@ -20,6 +20,7 @@ class Setting:
     seed: int = 0
     warm_up_s: float = 0.0
     horizon_s: float | None = None
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for name, kind in (("platform", Platform), ("price", PriceBook), ("provider", ProviderPrice)):

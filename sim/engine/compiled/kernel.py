@@ -36,6 +36,7 @@ from sim.engine.compiled.layout import (
     IDLE_S,
     LAST,
     LATENCIES,
+    LATENCY_S,
     LINE,
     LINES,
     LOADED,
@@ -133,6 +134,7 @@ def add(run: Run, i: int, served: Served) -> None:
         sums[COLD if served.kind == COLD_KIND else QUEUED] += 1.0
         if served.kind == COLD_KIND:
             sums[COLD_WAIT_S] += wait_s
+    sums[LATENCY_S] += served.end_s - now_s
     run.out.latency_s[state.count[LATENCIES]] = served.end_s - now_s
     state.count[LATENCIES] += 1
 
@@ -316,14 +318,20 @@ def _replayer(sources: str) -> Any:
 
     @entry
     def replay(run: Run, first: int, stop: int, observe: Callable[..., Any], decide: Callable[..., Any]) -> int:
+        """Replay calls from a place up to another; of `own` ones alone, neither the beginning nor the end is told.
+
+        Returns:
+            Where it stopped: before `stop` if there was no room.
+        """
+        own = run.calls.own
         if not len(sources):
             return first
-        if first == 0 and run.terms.held:
+        if first == 0 and not own.size and run.terms.held:
             hold(run)
-        for i in range(first, stop):
-            if not come(run, unsigned(i), observe, decide):
-                return i
-        if stop == run.calls.function.size:
+        for k in range(first, stop):
+            if not come(run, unsigned(own[k]) if own.size else unsigned(k), observe, decide):
+                return k
+        if stop == run.calls.function.size and not own.size:
             finish(run, decide)
         return stop
 

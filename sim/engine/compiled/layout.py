@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import numpy as np
+
 Array: TypeAlias = Any
 """A numpy array; kernels are typed when they are compiled."""
 
@@ -40,9 +42,12 @@ handler, and when that is done (infinity: it has not been called)."""
 NOTED_LOADING, NOTED_PREWARMED, NOTED_HELD = range(3)
 """Lists of rows, see `Requests`."""
 
-CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, APART, QUEUED, REJECTED, CUT, PREWARMED = range(12)
+CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, APART, QUEUED, REJECTED, CUT, PREWARMED, LATENCY_S = range(
+    13
+)
 """What the calls of a function add up to, float64: counted calls; busy seconds; idle seconds that a call ended; billed
-seconds; cold ones; seconds waited, by cold calls; calls that started and are billed apart; and counts."""
+seconds; cold ones; seconds waited, by cold calls; calls that started and are billed apart; counts; seconds from arrival
+to end."""
 SUM_WIDTH: Final = 16
 
 LINES, LATENCIES, LOADING, PREWARMED_ROWS, HELD_ROWS, IDLE_USED, BUSY_USED, REFUSED = range(8)
@@ -58,6 +63,10 @@ MOST_RECENT, LEAST_RECENT, RANDOM, NEWEST, OLDEST, LEAST_CONNECTIONS, POWER_OF_T
 )
 
 
+ALL: Final = np.empty(0, np.uint32)
+"""Of calls: all of them."""
+
+
 class Calls(NamedTuple):
     """What arrives, pings among it, in order.
 
@@ -68,6 +77,7 @@ class Calls(NamedTuple):
         windows_s: float64[n], the window of the instance that each leaves idle; empty if all have one.
         timeout_s: float64[F]
         rows: calls of the trace; what has a row from there on is a ping.
+        own: uint32[m], the places of those that are replayed; empty: all.
     """
 
     function: Array
@@ -78,6 +88,7 @@ class Calls(NamedTuple):
     windows_s: Array
     timeout_s: Array
     rows: int
+    own: Array = ALL
 
 
 class Terms(NamedTuple):

@@ -22,6 +22,7 @@ class Scenario:
         span: what is measured, that instant included.
         price: the user's price book; None: bills are of no interest.
         record: keep a row a call.
+        threads: how many at most the compiled engine replays with.
     """
 
     trace: Trace
@@ -32,6 +33,7 @@ class Scenario:
     replication: int
     price: PriceBook | None
     record: bool
+    threads: int = 1
 
     @property
     def rows(self) -> int:

@@ -168,11 +168,11 @@ class Told:
         )
 
     def _latencies(self, started: int, cold: int) -> dict[str, float]:
-        latency_s, sums = self._run.out.latency_s[:started], self._run.out.sums
-        shares = quantiles(latency_s, [p / 100 for p in TAIL])
+        sums = self._run.out.sums
+        shares = quantiles(self._prepared.latencies_s(), [p / 100 for p in TAIL])
         return {
             **{percentile_name(p): value for p, value in zip(TAIL, shares, strict=True)},
-            "latency_mean_s": float(latency_s.mean()) if started else np.nan,
+            "latency_mean_s": float(sums[:, layout.LATENCY_S].sum()) / started if started else np.nan,
             "wait_mean_s": float(sums[:, layout.WAIT_S].sum()) / started if started else np.nan,
             "cold_wait_mean_s": float(sums[:, layout.COLD_WAIT_S].sum()) / cold if cold else np.nan,
         }
