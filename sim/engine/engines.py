@@ -38,9 +38,7 @@ def require_threads(engine: object, threads: int) -> None:
     """Refuse a number of threads that the engine of a name cannot have, and what is no engine."""
     checks.whole("threads", threads, low=1)
     if require_engine(engine) == SIMPY and threads != 1:
-        raise ConfigError(
-            f"threads must be 1 with engine=simpy, not {threads}; engine=compiled and engine=auto have more"
-        )
+        raise ConfigError(f"threads must be 1 under engine=simpy, not {threads}; engine=compiled can have more")
 
 
 def engine_for(name: str, trace: Trace, policy: KeepAlive, platform: Platform) -> str:
