@@ -52,6 +52,7 @@ def simulate(
     platform: Platform | None = None,
     *,
     engine: str = "simpy",
+    threads: int = 1,
     seed: int = 0,
     replication: int = 0,
     record: bool = True,
@@ -69,6 +70,7 @@ def simulate(
         platform: what serves; ``load_platform("default")`` by default.
         engine: ``"simpy"``, the reference; ``"compiled"``, the same answers where functions do not interact, some fifty
             times faster; ``"auto"``, that one where it can (``docs/engines.md``).
+        threads: with how many, at most, the compiled engine goes through the calls; the answers are the same.
         seed: of every random draw.
         replication: number of the replication, from 0.
         record: keep a row a call, an instance and a start in the result.
@@ -83,11 +85,11 @@ def simulate(
     Raises:
         ConfigError: an argument of the wrong type, or a span that makes no sense.
     """
-    setting = _setting(platform, price, provider, engine, seed, warm_up_s, horizon_s)
+    setting = _setting(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
     return run_engine(
         trace, policy, setting.platform, price=setting.price, provider=setting.provider, engine=engine,
-        seed=setting.seed, replication=_whole("replication", replication, low=0), record=record, warm_up_s=warm_up_s,
-        horizon_s=horizon_s,
+        threads=setting.threads, seed=setting.seed, replication=_whole("replication", replication, low=0),
+        record=record, warm_up_s=warm_up_s, horizon_s=horizon_s,
     )  # fmt: skip
 
 
@@ -97,6 +99,7 @@ def compare(
     platform: Platform | None = None,
     *,
     engine: str = "simpy",
+    threads: int = 1,
     seed: int = 0,
     replications: int | Mapping[str, Any] = 1,
     intervals: Intervals = "replications",
@@ -113,6 +116,7 @@ def compare(
         policies: a label and a policy for each row.
         platform: as for `simulate`, like all that is not named here.
         engine: as for `simulate`.
+        threads: likewise, of each run: `jobs` times as many in all.
         seed: of every random draw.
         replications: how often what is random is drawn; 95 % intervals need two or more. Or until an interval is narrow
             enough: ``{"min": 5, "max": 100, "target_rel_halfwidth": 0.02, "metric": "cold_start_rate"}``.
@@ -128,7 +132,7 @@ def compare(
         ``<metric>_ci95`` half-widths with ``<metric>_low`` and ``<metric>_high``. ``frame.attrs`` says in words what
         was compared on what.
     """
-    setting = _setting(platform, price, provider, engine, seed, warm_up_s, horizon_s)
+    setting = _setting(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
     with _watch() as watch:
         compared = run_comparison(
             trace, policies, setting, replications=_replications(replications), intervals=intervals, jobs=jobs,
@@ -145,6 +149,7 @@ def run_experiment(
     platform: Platform | Mapping[str, Platform] | None = None,
     *,
     engine: str = "simpy",
+    threads: int = 1,
     seed: int = 0,
     replications: int | Mapping[str, Any] = 1,
     intervals: Intervals = "replications",
@@ -166,6 +171,7 @@ def run_experiment(
         policies: a label and a policy for each row.
         platform: as for `simulate`, or several by name.
         engine: as for `simulate`.
+        threads: likewise, of each run: `jobs` times as many in all.
         seed: of every random draw.
         replications: as for `compare`, like all that is not named here.
         intervals: what they are of.
@@ -185,7 +191,7 @@ def run_experiment(
     variants = [
         Variant(
             ", ".join(filter(None, (traced, served))), traced, partial(_given, replayed),
-            _setting(serving, price, provider, engine, seed, warm_up_s, horizon_s),
+            _setting(serving, price, provider, engine, threads, seed, warm_up_s, horizon_s),
         )
         for traced, replayed in traces.items()
         for served, serving in platforms.items()
@@ -316,6 +322,7 @@ def _setting(
     price: PriceBook | None,
     provider: ProviderPrice | None,
     engine: str,
+    threads: int,
     seed: int,
     warm_up_s: float,
     horizon_s: float | None,
@@ -325,6 +332,7 @@ def _setting(
         price=price if price is not None else _default_price(),
         provider=provider if provider is not None else _default_provider(),
         engine=engine,
+        threads=_whole("threads", threads, low=1),
         seed=_whole("seed", seed),
         warm_up_s=warm_up_s,
         horizon_s=horizon_s,

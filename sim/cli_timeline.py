@@ -78,5 +78,6 @@ def _run(overrides: Sequence[str], presets: Sequence[Path], packages: Sequence[s
     setting, [policy] = run.setting, run.policies.values()
     return simulate(
         run.load_trace(), policy, setting.platform, price=setting.price, provider=setting.provider,
-        engine=setting.engine, seed=setting.seed, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s,
+        engine=setting.engine, threads=setting.threads, seed=setting.seed, warm_up_s=setting.warm_up_s,
+        horizon_s=setting.horizon_s,
     )  # fmt: skip

@@ -34,6 +34,7 @@ NUMBERS: Final = {
     "seed": int,
     "replications": int | Mapping[str, Any],
     "intervals": Literal["replications", "apps"],
+    "threads": int,
     "warm_up_s": float,
     "horizon_s": float | None,
     "cell_limit_s": float | None,
@@ -172,7 +173,7 @@ def _platforms_of(
 
 def _variant(label: str, config: Mapping[str, Any], trust: Trust, own: Mapping[str, tuple[Any, Any]]) -> _Made:
     check_type(config["workload"], Mapping, "workload")
-    for key in SCALARS:
+    for key in (*SCALARS, "threads"):
         check_type(config[key], NUMBERS[key], key)
     options, transforms = split_workload(config["workload"], trust)
     setting = Setting(
@@ -180,6 +181,7 @@ def _variant(label: str, config: Mapping[str, Any], trust: Trust, own: Mapping[s
         price=build(config["pricing"], "pricing", PriceBook, trust),
         provider=build(config["provider"], "provider", ProviderPrice, trust),
         engine=_engine(config["engine"]),
+        threads=config["threads"],
         **{key: config[key] for key in SCALARS},
     )
     of_policies = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine import reference
 from sim.engine.compiled.coverage import INSTALL, is_installed, why_not
-from sim.engine.compiled.scenario import Scenario
+from sim.engine.compiled.scenario import Conditions, Scenario
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive
@@ -31,6 +32,13 @@ def require_engine(name: object) -> str:
     if name not in ENGINES:
         raise ConfigError(f"there is no engine {name!r}; there is {', '.join(ENGINES)}")
     return str(name)
+
+
+def require_threads(engine: object, threads: int) -> None:
+    """Refuse a number of threads that the engine of a name cannot have, and what is no engine."""
+    checks.whole("threads", threads, low=1)
+    if require_engine(engine) == SIMPY and threads != 1:
+        raise ConfigError(f"threads must be 1 under engine=simpy, not {threads}; engine=compiled can have more")
 
 
 def engine_for(name: str, trace: Trace, policy: KeepAlive, platform: Platform) -> str:
@@ -59,7 +67,10 @@ def replay(
     """The columns of every call that arrives up to `horizon_s`, from the engine of a name."""
     if engine_for(engine, trace, policy, platform) == SIMPY:
         return reference.run(trace, policy, platform, horizon_s=horizon_s, seed=seed, replication=replication)
-    scenario = Scenario(trace, policy, platform, Span(0.0, horizon_s), seed, replication, price=None, record=True)
+    conditions = Conditions(
+        policy=policy, platform=platform, span=Span(0.0, horizon_s), seed=seed, replication=replication
+    )
+    scenario = conditions.scenario(trace, record=True)
     return _told(scenario, lambda _: None).columns()
 
 

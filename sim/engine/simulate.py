@@ -6,9 +6,10 @@ from typing import Any
 
 from sim.core import checks
 from sim.core.errors import ConfigError
-from sim.engine.compiled.scenario import Scenario
-from sim.engine.engines import COMPILED, engine_for, require_engine, summed
-from sim.engine.tallying import summary_of, tallies
+from sim.engine import tallying
+from sim.engine.compiled.scenario import Conditions
+from sim.engine.compiled.tally.coverage import is_plain
+from sim.engine.engines import COMPILED, engine_for, require_threads, summed
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.demands import Floor
@@ -30,6 +31,7 @@ def simulate(
     price: PriceBook,
     provider: ProviderPrice,
     engine: str = "simpy",
+    threads: int = 1,
     seed: int = 0,
     replication: int = 0,
     record: bool = True,
@@ -44,10 +46,12 @@ def simulate(
     """
     _check_types(trace, policy, platform)
     require_price(policy, price)
-    require_engine(engine)
+    require_threads(engine, threads)
     span = measured_span(trace, warm_up_s, horizon_s)
     taken = engine_for(engine, trace, policy, platform)
-    scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record)
+    conditions = Conditions(
+        policy=policy, platform=platform, span=span, seed=seed, replication=replication, price=price, threads=threads
+    )
     about: dict[str, Any] = {
         "policy": repr(policy),
         "engine": taken,
@@ -56,10 +60,14 @@ def simulate(
         "warm_up_s": span.start_s,
         "horizon_s": span.end_s,
     }
-    if taken == COMPILED and not record and tallies(trace, policy, platform):
-        summary, table, percentiles = summary_of(scenario, provider, on_progress)
-        return Result(summary, table, about | ({"percentiles": percentiles} if percentiles else {}))
-    sums, fleet, columns = summed(taken, scenario, price, on_progress)
+    sums_only = taken == COMPILED and not record
+    if sums_only and trace.counts is not None:
+        tally = tallying.tally(trace, conditions, on_progress=on_progress)
+        return tallying.result_of(tally, trace.functions, conditions, provider, about)
+    if sums_only and is_plain(trace.functions, policy, platform):
+        tally, percentiles = tallying.exactly(conditions.scenario(trace, record=False), on_progress)
+        return tallying.result_of(tally, trace.functions, conditions, provider, about, percentiles)
+    sums, fleet, columns = summed(taken, conditions.scenario(trace, record=record), price, on_progress)
     deployed = platform.deployed(trace.functions)
     instances = fleet_sums(fleet, deployed["memory_mb"].to_numpy(), span, price)
     table = metrics.per_function(sums, instances, deployed)

@@ -8,7 +8,7 @@ import os
 import traceback
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
 from time import perf_counter
@@ -88,7 +88,7 @@ def cell_key(
         replication: and which.
         label: of the policy: it tells apart what nothing else can.
     """
-    told = fingerprint((policy, setting))
+    told = fingerprint((policy, replace(setting, threads=1)))  # any number of threads gives the same
     whole = json.dumps([VERSION, sources, trace, told.digest, replication, label if told.unsure else ""])
     return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest(), told.unsure
 
@@ -138,8 +138,8 @@ def _simulated(cell: Cell, limit_s: float | None, may_die: bool) -> Digest:
         with time_limit(limit_s, may_die=may_die):
             result = simulate(
                 cell.source.draw(cell.replication), deepcopy(cell.policy), setting.platform, price=setting.price,
-                provider=setting.provider, engine=setting.engine, seed=setting.seed, replication=cell.replication,
-                warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s,
+                provider=setting.provider, engine=setting.engine, threads=setting.threads, seed=setting.seed,
+                replication=cell.replication, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s,
             )  # fmt: skip
             return digest(result)
     except (KeepwarmError, MemoryError):

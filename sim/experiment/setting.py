@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.core.errors import ConfigError
+from sim.engine.engines import require_threads
 from sim.platform.platform import Platform
 from sim.results.pricing import PriceBook, ProviderPrice
 
@@ -20,10 +21,12 @@ class Setting:
     seed: int = 0
     warm_up_s: float = 0.0
     horizon_s: float | None = None
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for name, kind in (("platform", Platform), ("price", PriceBook), ("provider", ProviderPrice)):
             require_instance(name, getattr(self, name), kind)
+        require_threads(self.engine, self.threads)
 
 
 def require_instance(name: str, value: object, kind: type) -> None:

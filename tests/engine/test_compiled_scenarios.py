@@ -203,7 +203,7 @@ def test_where_nothing_can_be_written_code_is_made_anew_and_that_is_said() -> No
         "    warnings.simplefilter('default')\n"
         "    from sim.engine.compiled.order import quantiles\n"
         "import numpy as np\n"
-        "print(quantiles(np.arange(5.0), [0.5]), str(said[0].message)[:44])\n"
+        "print(quantiles([np.arange(5.0)], [0.5]), str(said[0].message)[:44])\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[2.0] compiled code cannot be kept: neither keepwa"
@@ -212,8 +212,9 @@ def test_where_nothing_can_be_written_code_is_made_anew_and_that_is_said() -> No
 @pytest.mark.parametrize("values", [[0.0], [1.0, 2.0], [3.0] * 1000, np.random.default_rng(1).lognormal(0, 2, 5001)])
 def test_quantiles_are_numpys(values: np.ndarray) -> None:
     shares = [0.0, 0.5, 0.95, 0.99, 0.999, 1.0]
-    assert quantiles(np.array(values), shares) == [float(np.quantile(values, share)) for share in shares]
-    assert np.isnan(quantiles(np.empty(0), [0.5])).all()
+    numpys = [float(np.quantile(values, share)) for share in shares]
+    assert quantiles([np.array(values)], shares) == quantiles(np.array_split(values, 3), shares) == numpys
+    assert np.isnan(quantiles([np.empty(0)], [0.5])).all()
 
 
 def test_a_trace_without_calls_or_functions() -> None:

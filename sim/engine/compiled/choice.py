@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.engine.compiled.draws import CHOICE, own_uniform
-from sim.engine.compiled.jit import part
+from sim.engine.compiled.jit import part, unsigned
 from sim.engine.compiled.layout import (
     BY_CONCURRENCY,
     CALLED,
@@ -58,16 +58,17 @@ def put_idle(run: Run, unit: int, end_s: float, row: float, line: float, expiry_
             copy_slot(slots, place, place - 1)
             place -= 1
     else:  # what becomes idle later ends later, but for a call of no length whose row is less than a ping's
-        while place > first and slots[place - 1, END] == end_s and slots[place - 1, ROW] > row:
+        while place > first and slots[unsigned(place - 1), END] == end_s and slots[unsigned(place - 1), ROW] > row:
             copy_slot(slots, place, place - 1)
             place -= 1
-    slots[place, END], slots[place, ROW], slots[place, LINE], slots[place, EXPIRY] = end_s, row, line, expiry_s
+    free = unsigned(place)
+    slots[free, END], slots[free, ROW], slots[free, LINE], slots[free, EXPIRY] = end_s, row, line, expiry_s
 
 
 @part
 def end_idle(lines: Lines, slots: Array, place: int) -> None:
     """The instance of a slot has ended at its expiry."""
-    line = int(slots[place, LINE])
+    line = unsigned(int(slots[place, LINE]))
     lines.time_s[line, IDLE_SINCE], lines.time_s[line, ENDED] = slots[place, END], slots[place, EXPIRY]
 
 
@@ -82,10 +83,11 @@ def choose(run: Run, function: int, unit: int, now_s: float) -> int:
     if run.terms.choice == MOST_RECENT:
         while count:
             count -= 1
-            if now_s <= idle[first + count, EXPIRY]:
+            latest = unsigned(first + count)
+            if now_s <= idle[latest, EXPIRY]:
                 units[unit, IDLE] = count
                 return int(first + count)
-            end_idle(lines, idle, first + count)
+            end_idle(lines, idle, latest)
         units[unit, IDLE] = 0
         return -1
     count = without_ended(idle, lines, first, count, now_s)

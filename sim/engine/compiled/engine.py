@@ -14,8 +14,10 @@ from sim.core.errors import ConfigError, PolicyError
 from sim.engine.compiled import layout
 from sim.engine.compiled.guard import guarded
 from sim.engine.compiled.kernel import replay
+from sim.engine.compiled.own import owners
 from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.setup import Prepared
+from sim.engine.compiled.threads import Functions, replay_in_threads
 from sim.engine.compiled.told import Told
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive, checked_decision, checked_rule
@@ -31,21 +33,30 @@ def run(scenario: Scenario, on_progress: Progress) -> Told:
     """Replay all calls of a scenario."""
     prepared = Prepared(scenario)
     name = type(scenario.policy).__name__
-    observe, decide = _functions(scenario.policy)
-    first, size = 0, prepared.run.calls.function.size
-    while True:
-        on_progress(first)
-        last = min(first + BLOCK, size)
-        while (first := replay(prepared.run, first, last, observe, decide)) < last:
-            prepared.grow()
-        if first == size:
-            break
+    functions = _functions(scenario.policy)
+    owner = owners(prepared.run, scenario.threads)
+    if owner.any():
+        replay_in_threads(prepared, owner, functions, on_progress)
+    else:
+        _replay(prepared, functions, on_progress)
     on_progress(prepared.rows)
     if prepared.has_raised:
         raise PolicyError(f"{name}: its rule raised an error, which compiled code cannot tell; engine=simpy does")
     if prepared.run.state.count[layout.REFUSED]:
         checked_decision(name, tuple(prepared.run.out.refused.tolist()))
     return Told(prepared)
+
+
+def _replay(prepared: Prepared, functions: Functions, on_progress: Progress) -> None:
+    """Replay all calls in this thread."""
+    first, size = 0, prepared.run.calls.function.size
+    while True:
+        on_progress(first)
+        last = min(first + BLOCK, size)
+        while (first := replay(prepared.run, first, last, *functions)) < last:
+            prepared.grow()
+        if first == size:
+            break
 
 
 def compiles(policy: KeepAlive) -> bool:

@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+signed: Final[Any] = np.intp
+unsigned: Final[Any] = np.uintp
+"""What makes a place of an index, where every call comes by: numba takes a signed one for one that may count from the
+end, and looks each time."""
 
 NOT_KEPT: Final = (
     "compiled code cannot be kept: neither keepwarm's folder nor your cache folder can be written to, so every process"

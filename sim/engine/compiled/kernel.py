@@ -14,7 +14,7 @@ from typing import Any
 from sim.engine.compiled.choice import choose, end_idle, put_idle
 from sim.engine.compiled.draws import phase_s, start_up_s
 from sim.engine.compiled.heap import push
-from sim.engine.compiled.jit import SOURCES, entry, part
+from sim.engine.compiled.jit import SOURCES, entry, part, signed, unsigned
 from sim.engine.compiled.layout import (
     APART,
     AWAITED,
@@ -36,6 +36,7 @@ from sim.engine.compiled.layout import (
     IDLE_S,
     LAST,
     LATENCIES,
+    LATENCY_S,
     LINE,
     LINES,
     LOADED,
@@ -133,6 +134,7 @@ def add(run: Run, i: int, served: Served) -> None:
         sums[COLD if served.kind == COLD_KIND else QUEUED] += 1.0
         if served.kind == COLD_KIND:
             sums[COLD_WAIT_S] += wait_s
+    sums[LATENCY_S] += served.end_s - now_s
     run.out.latency_s[state.count[LATENCIES]] = served.end_s - now_s
     state.count[LATENCIES] += 1
 
@@ -150,9 +152,9 @@ def record(run: Run, i: int, served: Served) -> None:
 def begin(run: Run, i: int, served: Served) -> None:
     """A call runs on an instance, from its start to its end."""
     units = run.state.units
-    unit = units[run.calls.function[i], UNIT]
-    group = units[unit, GROUP]
-    push(run.state.busy, units[group, BUSY_AT], units[group, BUSY], served.end_s, float(served.row), float(served.line))
+    unit = unsigned(units[run.calls.function[i], UNIT])
+    group = unsigned(units[unit, GROUP])
+    push(run.state, units[group, BUSY_AT], units[group, BUSY], served.end_s, served.row, served.line)
     units[group, BUSY] += 1
     units[unit, RUNS] += 1
     if served.row < run.calls.rows:
@@ -194,7 +196,7 @@ def note_unasked(run: Run, i: int, row: int, line: int) -> bool:
 def serve_warm(run: Run, i: int, row: int, place: int) -> None:
     """A call starts at once, on the idle instance of a slot."""
     calls, idle, now_s = run.calls, run.state.idle, run.calls.arrival_s[i]
-    line = int(idle[place, LINE])
+    line = unsigned(int(idle[place, LINE]))
     end_s, apart, cut = now_s + calls.service_s[i], False, calls.service_s[i] < calls.duration_s[i]
     if run.terms.traced_loads:
         held = note_unasked(run, i, row, line)
@@ -246,7 +248,7 @@ def serve(run: Run, i: int, row: int, unit: int) -> None:
     function = calls.function[i]
     place = choose(run, function, unit, calls.arrival_s[i])
     if place >= 0:
-        serve_warm(run, i, row, place)
+        serve_warm(run, i, row, unsigned(place))
     else:
         line = claimed(run, unit) if terms.learns else -1
         if line < 0 and state.units[unit, RUNS] >= terms.cap:
@@ -265,7 +267,7 @@ def serve(run: Run, i: int, row: int, unit: int) -> None:
 def come(run: Run, i: int, observe: Callable[..., Any], decide: Callable[..., Any]) -> bool:
     """What happens up to the arrival of a call, and that; false if there is no room for it yet."""
     calls, terms = run.calls, run.terms
-    unit, now_s = run.state.units[calls.function[i], UNIT], calls.arrival_s[i]
+    unit, now_s = unsigned(run.state.units[calls.function[i], UNIT]), calls.arrival_s[i]
     if not has_room(run, unit):
         return False
     if terms.learns:
@@ -274,7 +276,7 @@ def come(run: Run, i: int, observe: Callable[..., Any], decide: Callable[..., An
         arrived(run.state, unit, now_s, observe)
     else:
         settle(run, unit, now_s)
-    serve(run, i, calls.number[i] if calls.number.size else i, unit)
+    serve(run, i, calls.number[i] if calls.number.size else signed(i), unit)
     return True
 
 
@@ -316,14 +318,20 @@ def _replayer(sources: str) -> Any:
 
     @entry
     def replay(run: Run, first: int, stop: int, observe: Callable[..., Any], decide: Callable[..., Any]) -> int:
+        """Replay calls from a place up to another; of `own` ones alone, neither the beginning nor the end is told.
+
+        Returns:
+            Where it stopped: before `stop` if there was no room.
+        """
+        own = run.calls.own
         if not len(sources):
             return first
-        if first == 0 and run.terms.held:
+        if first == 0 and not own.size and run.terms.held:
             hold(run)
-        for i in range(first, stop):
-            if not come(run, i, observe, decide):
-                return i
-        if stop == run.calls.function.size:
+        for k in range(first, stop):
+            if not come(run, unsigned(own[k]) if own.size else unsigned(k), observe, decide):
+                return k
+        if stop == run.calls.function.size and not own.size:
             finish(run, decide)
         return stop
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import numpy as np
+
 Array: TypeAlias = Any
 """A numpy array; kernels are typed when they are compiled."""
 
 END, ROW, LINE, EXPIRY = range(4)
 """Of a slot, float64: the end of the instance's last call, that call's row, the instance's line, and, while it is idle,
 until when a call finds it there."""
+
+CALL_ROW, CALL_LINE = range(2)
+"""Of a busy instance, int64: the row of its call, its line; when the call ends is kept apart."""
 
 (
     UNIT, GROUP, IDLE_AT, IDLE_ROOM, IDLE, BUSY_AT, BUSY_ROOM, BUSY, RUNS, CALLED, MADE, UNASKED, LAST, RUNNING,
@@ -37,9 +42,12 @@ handler, and when that is done (infinity: it has not been called)."""
 NOTED_LOADING, NOTED_PREWARMED, NOTED_HELD = range(3)
 """Lists of rows, see `Requests`."""
 
-CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, APART, QUEUED, REJECTED, CUT, PREWARMED = range(12)
+CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, APART, QUEUED, REJECTED, CUT, PREWARMED, LATENCY_S = range(
+    13
+)
 """What the calls of a function add up to, float64: counted calls; busy seconds; idle seconds that a call ended; billed
-seconds; cold ones; seconds waited, by cold calls; calls that started and are billed apart; and counts."""
+seconds; cold ones; seconds waited, by cold calls; calls that started and are billed apart; counts; seconds from arrival
+to end."""
 SUM_WIDTH: Final = 16
 
 LINES, LATENCIES, LOADING, PREWARMED_ROWS, HELD_ROWS, IDLE_USED, BUSY_USED, REFUSED = range(8)
@@ -55,16 +63,21 @@ MOST_RECENT, LEAST_RECENT, RANDOM, NEWEST, OLDEST, LEAST_CONNECTIONS, POWER_OF_T
 )
 
 
+ALL: Final = np.empty(0, np.uint32)
+"""Of calls: all of them."""
+
+
 class Calls(NamedTuple):
     """What arrives, pings among it, in order.
 
     Attributes:
-        function: int32[n]
+        function: uint32[n]
         arrival_s, service_s, duration_s: float64[n]; `service_s` is cut at the time-out.
         number: int64[n], the row of each; empty if it is its place.
         windows_s: float64[n], the window of the instance that each leaves idle; empty if all have one.
         timeout_s: float64[F]
         rows: calls of the trace; what has a row from there on is a ping.
+        own: uint32[m], the places of those that are replayed; empty: all.
     """
 
     function: Array
@@ -75,6 +88,7 @@ class Calls(NamedTuple):
     windows_s: Array
     timeout_s: Array
     rows: int
+    own: Array = ALL
 
 
 class Terms(NamedTuple):
@@ -137,7 +151,8 @@ class State(NamedTuple):
         units: int64[F, UNIT_WIDTH]
         plans: float64[F, 7], see `SINCE`; without a rule, of no length.
         learnt: float64[F, S + 1], what a rule remembers of each group, and 1 once it has raised anything.
-        idle, busy: float64[., 4], slots; idle ones in order, busy ones as heaps by (end, row).
+        idle: float64[., 4], slots in order.
+        ends, busy: float64[.] and int64[., 2], heaps by (end, row).
         count: int64[8]
     """
 
@@ -145,6 +160,7 @@ class State(NamedTuple):
     plans: Array
     learnt: Array
     idle: Array
+    ends: Array
     busy: Array
     count: Array
 

@@ -13,9 +13,10 @@ from sim.engine.compiled.layout import (
     AWAITED,
     BUSY,
     BUSY_AT,
+    CALL_LINE,
+    CALL_ROW,
     DECISIONS,
     DUE,
-    END,
     EXPIRY,
     GROUP,
     HANDLER,
@@ -23,13 +24,11 @@ from sim.engine.compiled.layout import (
     IDLE_AT,
     KEEP_UNTIL,
     KEPT_UNTIL,
-    LINE,
     NAME,
     OWNER,
     READY,
     READY_AT,
     REFUSED,
-    ROW,
     RUNNING,
     RUNS,
     SINCE,
@@ -82,17 +81,17 @@ def window_s(run: Run, unit: int, group: int, now_s: float, decide: Callable[...
 @part
 def settle_learning(run: Run, group: int, until_s: float, decide: Callable[..., tuple[float, float, float]]) -> None:
     """Calls of a group that have ended by now leave their instances idle, for as long as the rule decides."""
-    units, busy, lines = run.state.units, run.state.busy, run.lines
+    units, ends, busy, lines = run.state.units, run.state.ends, run.state.busy, run.lines
     first = units[group, BUSY_AT]
-    while units[group, BUSY] and busy[first, END] <= until_s:
-        end_s, row, line = busy[first, END], busy[first, ROW], busy[first, LINE]
-        drop_first(busy, first, units[group, BUSY])
-        unit = lines.number[int(line), OWNER]
+    while units[group, BUSY] and ends[first] <= until_s:
+        end_s, row, line = ends[first], busy[first, CALL_ROW], busy[first, CALL_LINE]
+        drop_first(run.state, first, units[group, BUSY])
+        unit = lines.number[line, OWNER]
         units[group, BUSY] -= 1
         units[unit, RUNS] -= 1
         ended(run.state, group, end_s)
-        expiry_s = expires_s(run, int(line), end_s, end_s + window_s(run, unit, group, end_s, decide))
-        put_idle(run, unit, end_s, row, line, expiry_s)
+        expiry_s = expires_s(run, line, end_s, end_s + window_s(run, unit, group, end_s, decide))
+        put_idle(run, unit, end_s, float(row), float(line), expiry_s)
 
 
 @part

@@ -6,16 +6,17 @@ from math import inf, nan
 
 from sim.engine.compiled.choice import copy_slot, put_idle
 from sim.engine.compiled.draws import life_s
-from sim.engine.compiled.heap import drop_first
-from sim.engine.compiled.jit import part
+from sim.engine.compiled.heap import copy_busy, drop_first
+from sim.engine.compiled.jit import part, unsigned
 from sim.engine.compiled.layout import (
     AWAITED,
     BUSY,
     BUSY_AT,
     BUSY_ROOM,
     BUSY_USED,
+    CALL_LINE,
+    CALL_ROW,
     CREATED,
-    END,
     ENDED,
     FUNCTION,
     GROUP,
@@ -24,16 +25,13 @@ from sim.engine.compiled.layout import (
     IDLE_ROOM,
     IDLE_SINCE,
     IDLE_USED,
-    LINE,
     LINES,
     LOADED,
     MADE,
     NAME,
     OWNER,
     RETIRE,
-    ROW,
     RUNS,
-    Array,
     Run,
     State,
 )
@@ -51,17 +49,18 @@ def expires_s(run: Run, line: int, end_s: float, until_s: float) -> float:
 def settle(run: Run, unit: int, until_s: float) -> None:
     """Calls of a unit that have ended by now leave their instances idle, in order of (end, row)."""
     units, terms, windows_s = run.state.units, run.terms, run.calls.windows_s
-    busy = run.state.busy
+    ends, busy = run.state.ends, run.state.busy
     first, count = units[unit, BUSY_AT], units[unit, BUSY]
-    while count and busy[first, END] <= until_s:
-        end_s, row, line = busy[first, END], busy[first, ROW], busy[first, LINE]
-        drop_first(busy, first, count)
+    top = unsigned(first)
+    while count and ends[top] <= until_s:
+        end_s, row, line = ends[top], busy[top, CALL_ROW], busy[top, CALL_LINE]
+        drop_first(run.state, first, count)
         count -= 1
-        window_s = windows_s[int(row)] if windows_s.size else terms.window_s
-        if terms.held and run.lines.number[int(line), NAME] < 0:
+        window_s = windows_s[unsigned(row)] if windows_s.size else terms.window_s
+        if terms.held and run.lines.number[line, NAME] < 0:
             window_s = inf
-        expiry_s = expires_s(run, int(line), end_s, end_s + window_s)
-        put_idle(run, unit, end_s, row, line, expiry_s)
+        expiry_s = expires_s(run, unsigned(line), end_s, end_s + window_s)
+        put_idle(run, unit, end_s, float(row), float(line), expiry_s)
     units[unit, BUSY] = units[unit, RUNS] = count
 
 
@@ -87,24 +86,27 @@ def has_room(run: Run, unit: int) -> bool:
     state, units = run.state, run.state.units
     if state.count[LINES] + units.shape[0] + 2 > run.lines.number.shape[0]:  # in the end each unit may prewarm one
         return False
-    group = units[unit, GROUP]
+    group = unsigned(units[unit, GROUP])
     most = units[unit, IDLE] + units[unit, RUNS] + 2  # a call's and a prewarmed one
-    if most > units[unit, IDLE_ROOM] and not move(state, state.idle, unit, IDLE_AT, IDLE_USED, most):
+    if most > units[unit, IDLE_ROOM] and not move(state, unit, IDLE_AT, IDLE_USED, most):
         return False
     most = units[group, BUSY] + 1
-    return most <= units[group, BUSY_ROOM] or move(state, state.busy, group, BUSY_AT, BUSY_USED, most)
+    return most <= units[group, BUSY_ROOM] or move(state, group, BUSY_AT, BUSY_USED, most)
 
 
 @part
-def move(state: State, slots: Array, unit: int, column: int, used: int, most: int) -> bool:
+def move(state: State, unit: int, column: int, used: int, most: int) -> bool:
     """Move a unit's slots to where there is more room, if there is; `column` and the next two are about them."""
     units = state.units
     at, room, count = units[unit, column], units[unit, column + 1], units[unit, column + 2]
     new_at, new_room = state.count[used], max(2 * room, most)
-    if new_at + new_room > slots.shape[0]:
+    if new_at + new_room > (state.idle.shape[0] if column == IDLE_AT else state.ends.size):
         return False
     for place in range(count):
-        copy_slot(slots, new_at + place, at + place)
+        if column == IDLE_AT:
+            copy_slot(state.idle, new_at + place, at + place)
+        else:
+            copy_busy(state, new_at + place, at + place)
     units[unit, column], units[unit, column + 1] = new_at, new_room
     state.count[used] = new_at + new_room
     return True

@@ -40,7 +40,10 @@ class Prepared:
         order: int64[n + p], the rows of calls and pings in order of arrival; None where there are no pings.
         pings: function and time of each ping.
         run: what the kernels work on.
+        parts_s: latencies, as several threads have left them; None: they are in `run`.
     """
+
+    parts_s: list[FloatArray] | None = None
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario, self.rows = scenario, scenario.rows
@@ -81,7 +84,7 @@ class Prepared:
         windows_s = self._windows_s
         duration_s = service_s if trace.service_s is trace.duration_s else self._column(trace.duration_s, ping_s)
         return layout.Calls(
-            function=_read_only(self._column(trace.function, self.pings[0])),
+            function=_read_only(self._column(trace.function, self.pings[0]).view(np.uint32)),
             arrival_s=_read_only(self._column(trace.arrival_s, self.pings[1])),
             service_s=_read_only(service_s),
             duration_s=_read_only(duration_s),
@@ -170,11 +173,12 @@ class Prepared:
             table[:, place], table[:, place + 1] = room * np.arange(size), room
         count = np.zeros(8, np.int64)
         count[[layout.IDLE_USED, layout.BUSY_USED]] = room * size
+        slots = 2 * room * size
         plans = np.full((size if rule is not None else 0, 7), inf)
         plans[:, layout.SINCE], plans[:, layout.STARTING] = nan, -1
         learnt = np.tile(np.array((*rule.state, 0.0) if rule is not None else (), np.float64), (len(plans), 1))
-        idle, busy = np.zeros((2 * room * size, 4)), np.zeros((2 * room * size, 4))
-        return layout.State(table, plans, learnt, idle, busy, count)
+        idle, ends, busy = np.zeros((slots, 4)), np.zeros(slots), np.zeros((slots, 2), np.int64)
+        return layout.State(table, plans, learnt, idle, ends, busy, count)
 
     @property
     def has_raised(self) -> bool:
@@ -182,12 +186,14 @@ class Prepared:
         return bool(self.run.state.learnt[:, -1:].any())
 
     def grow(self) -> None:
-        """Twice as much room for what there is too little of: lines, or else slots."""
-        state, lines = self.run.state, self.run.lines
-        if state.count[layout.LINES] + len(state.units) + 2 > len(lines.number):
-            self.run = self.run._replace(lines=layout.Lines(_twice(lines.number), _twice(lines.time_s)))
-        else:
-            self.run = self.run._replace(state=state._replace(idle=_twice(state.idle), busy=_twice(state.busy)))
+        """Twice as much room for what there is too little of."""
+        self.run = grown(self.run)
+
+    def latencies_s(self) -> list[FloatArray]:
+        """Latencies of the counted calls that started, in parts, in any order."""
+        if self.parts_s is not None:
+            return self.parts_s
+        return [self.run.out.latency_s[: self.run.state.count[layout.LATENCIES]]]
 
     def _lines(self) -> layout.Lines:
         lines = FIRST_LINES + (1 + self.held) * len(self.deployed)
@@ -202,6 +208,15 @@ class Prepared:
             latency_s=np.empty(self.rows), noted=np.empty((3, loads), np.int64), loading_s=np.empty(loads),
             sums=np.zeros((len(self.deployed), layout.SUM_WIDTH)), refused=np.zeros(3),
         )  # fmt: skip
+
+
+def grown(run: layout.Run) -> layout.Run:
+    """A replay with twice as much room for what there is too little of: lines, or else slots."""
+    state, lines = run.state, run.lines
+    if state.count[layout.LINES] + len(state.units) + 2 > len(lines.number):
+        return run._replace(lines=layout.Lines(_twice(lines.number), _twice(lines.time_s)))
+    more = {name: _twice(getattr(state, name)) for name in ("idle", "ends", "busy")}
+    return run._replace(state=state._replace(**more))
 
 
 def _twice(table: npt.NDArray[Any]) -> npt.NDArray[Any]:

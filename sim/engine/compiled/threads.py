@@ -1,0 +1,130 @@
+"""A replay by several threads, each of which serves functions of its own and sees no other's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from threading import Event
+from typing import Any, Final
+
+import numpy as np
+
+from sim.engine.compiled import layout
+from sim.engine.compiled.kernel import replay
+from sim.engine.compiled.own import Owners, own_places
+from sim.engine.compiled.setup import Prepared, grown
+from sim.platform.trigger import Progress
+
+BLOCK: Final = 1 << 20
+"""Calls that a thread looks at, at a time: in between it hears that another one has failed, or Ctrl-C."""
+HEARD_S: Final = 0.05
+"""How often progress is told."""
+
+Functions = tuple[Callable[..., Any], Callable[..., Any]]
+
+
+class Part:
+    """What one thread does.
+
+    Attributes:
+        run: a replay of its own; of calls, and of what is told a row a call, it has the same arrays as all others.
+        mine: bool[F], the functions that it serves.
+        seen: calls that it has come past.
+    """
+
+    def __init__(self, whole: layout.Run, owner: Owners, thread: int) -> None:
+        self.mine = owner == thread
+        self.seen = 0
+        self._owner, self._thread = owner, thread
+        state = layout.State(*(table.copy() for table in whole.state))
+        state.units[~self.mine, layout.UNIT] = -1  # nothing is held for another's units
+        lines = layout.Lines(*(np.empty_like(table) for table in whole.lines))
+        own = {name: np.empty_like(getattr(whole.out, name)) for name in ("latency_s", "noted", "loading_s")}
+        out = whole.out._replace(**own, sums=np.zeros_like(whole.out.sums), refused=np.zeros_like(whole.out.refused))
+        self.run = whole._replace(state=state, lines=lines, out=out)
+
+    def do(self, functions: Functions, stop: Event) -> None:
+        """Replay what is its own, to the end or until `stop` is set."""
+        calls, size = self.run.calls, self.run.calls.function.size
+        places = np.empty(min(BLOCK, size), np.uint32)
+        replay(self.run, 0, 0, *functions)
+        for first in range(0, size, BLOCK):
+            if stop.is_set():
+                return
+            last = min(first + BLOCK, size)
+            count = own_places(calls.function, self._owner, self._thread, first, last, places)
+            self._replay(places[:count], functions)
+            self.seen = last
+        self.run = self.run._replace(calls=calls)
+        replay(self.run, size, size, *functions)
+
+    def _replay(self, own: layout.Array, functions: Functions) -> None:
+        self.run = self.run._replace(calls=self.run.calls._replace(own=own))
+        first = 0
+        while first < own.size:
+            first = replay(self.run, first, own.size, *functions)
+            if first < own.size:
+                self.run = grown(self.run)
+
+
+def replay_in_threads(prepared: Prepared, owner: Owners, functions: Functions, on_progress: Progress) -> None:
+    """Replay all calls of a scenario, a thread for each of the owners of functions.
+
+    Progress is told by the thread that asks for all this, which is also the one that hears Ctrl-C. An error in any
+    thread ends all of them and is raised.
+    """
+    threads, stop = int(owner.max()) + 1, Event()
+    parts = [Part(prepared.run, owner, thread) for thread in range(threads)]
+    with ThreadPoolExecutor(threads, "replay") as pool:
+        try:
+            running = [pool.submit(part.do, functions, stop) for part in parts]
+            while wait(running, HEARD_S, FIRST_EXCEPTION).not_done and not any(map(_has_failed, running)):
+                on_progress(min(part.seen for part in parts))
+        finally:
+            stop.set()
+    for each in running:
+        each.result()
+    prepared.run = joined(prepared.run, parts)
+    prepared.parts_s = [_head(part.run, "latency_s", layout.LATENCIES) for part in parts]
+
+
+def _has_failed(future: Any) -> bool:
+    return future.done() and future.exception() is not None
+
+
+def joined(whole: layout.Run, parts: Sequence[Part]) -> layout.Run:
+    """The replays of all parts as one: instances in order of creation, rows in order, sums of functions as they are."""
+    runs, state, out = [part.run for part in parts], whole.state, whole.out
+    for part in parts:
+        for mine, theirs in ((out.sums, part.run.out.sums), (state.learnt, part.run.state.learnt)):
+            if mine.size:
+                mine[part.mine] = theirs[part.mine]
+    counts = np.stack([run.state.count for run in runs])
+    state.count[:] = counts.sum(axis=0)
+    refused = np.flatnonzero(counts[:, layout.REFUSED])
+    if refused.size:
+        out.refused[:] = runs[refused[0]].out.refused
+    number, time_s = (
+        np.concatenate([getattr(run.lines, name)[: run.state.count[layout.LINES]] for run in runs])
+        for name in layout.Lines._fields
+    )
+    order = np.argsort(number[:, layout.NAME], kind="stable")
+    return whole._replace(lines=layout.Lines(number[order], time_s[order]), out=_noted(out, runs))
+
+
+def _noted(out: layout.Out, runs: Sequence[layout.Run]) -> layout.Out:
+    """The lists of rows of all replays, each in order of rows."""
+    if not out.noted.size:
+        return out
+    for place, count in enumerate((layout.LOADING, layout.PREWARMED_ROWS, layout.HELD_ROWS)):
+        rows = np.concatenate([run.out.noted[place, : run.state.count[count]] for run in runs])
+        order = np.argsort(rows, kind="stable")
+        out.noted[place, : rows.size] = rows[order]
+        if place == layout.NOTED_LOADING:
+            out.loading_s[: rows.size] = np.concatenate([_head(run, "loading_s", count) for run in runs])[order]
+    return out
+
+
+def _head(run: layout.Run, column: str, count: int) -> Any:
+    """What there is of a column of what is told."""
+    return getattr(run.out, column)[: run.state.count[count]]
