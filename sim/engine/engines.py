@@ -16,6 +16,7 @@ from sim.policies.keepalive.role import KeepAlive
 from sim.results.call_sums import CallSums, Span, call_sums
 from sim.results.columns import Columns, Fleet
 from sim.results.pricing import PriceBook
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def require_threads(engine: object, threads: int) -> None:
         raise ConfigError(f"threads must be 1 under engine=simpy, not {threads}; engine=compiled can have more")
 
 
-def engine_for(name: str, trace: Trace, policy: KeepAlive, platform: Platform) -> str:
+def engine_for(name: str, trace: Source, policy: KeepAlive, platform: Platform) -> str:
     """Which engine runs a policy on a platform, if `name` is asked for: ``auto`` takes the compiled one where it can.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from sim.results.result import Result
 from sim.results.tally import HISTOGRAM, Tally, merged, summarise
 from sim.workload.arrivals import MINUTE_S
 from sim.workload.partitioned import PartitionedTrace
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 IntArray = npt.NDArray[np.int64]
@@ -27,26 +28,6 @@ PART_CALLS: Final = 1 << 23
 """Calls in memory at a time, unless a function, or an app whose functions share something, has more: 0.4 GB."""
 PART_MINUTES: Final = 1 << 23
 """Minutes of functions in memory at a time: 0.3 GB if all have calls."""
-
-
-class Source(Protocol):
-    """Calls of functions, anywhere: in memory, on disk, or made when they are asked for.
-
-    Attributes:
-        functions: the table of functions (see `sim.workload.functions`).
-        horizon_s: the declared span.
-        calls_per_function: int64[F], about how many calls each has: shards are made of equal weight by it.
-    """
-
-    @property
-    def functions(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def horizon_s(self) -> float: ...  # noqa: D102
-    @property
-    def calls_per_function(self) -> IntArray: ...  # noqa: D102
-
-    def part(self, chosen: IntArray) -> Trace:
-        """The calls of some functions, given by ascending places in the table, as a trace of these functions."""
 
 
 def tally(

@@ -1,22 +1,23 @@
-"""One run in shards: each is some of the functions, replayed anywhere, and what they come to is put together exactly."""
+"""One run in shards: each is some of the functions, replayed anywhere; what they come to is put together exactly."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.core.checks import whole
-from sim.core.errors import ConfigError
 from sim.engine.compiled.scenario import Conditions
-from sim.engine.tallying import Source, groups, tally
+from sim.engine.tallying import groups, tally
 from sim.experiment.executors import Executor
 from sim.platform.trigger import Progress
-from sim.results.tally import Tally, merged
+from sim.results.partial import NAMES, NUMBERS, PartialResult
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 IntArray = npt.NDArray[np.int64]
@@ -69,43 +70,35 @@ def shard_of(source: Source, function: IntArray) -> Shard:
     return Shard(source, function, function)
 
 
-def tally_of(conditions: Conditions, shard: Shard) -> Tally:
+def part_of(conditions: Conditions, about: Mapping[str, Any], functions_in_all: int, shard: Shard) -> PartialResult:
     """What a shard comes to."""
-    return replace(tally(shard.source, conditions, shard.place), function=shard.function)
+    found = replace(tally(shard.source, conditions, shard.place), function=shard.function)
+    deployed = conditions.platform.deployed(shard.source.functions).iloc[shard.place].reset_index(drop=True)
+    return PartialResult(found, deployed[[*NAMES, *NUMBERS]], functions_in_all, about)
 
 
-def tally_in_shards(
-    source: Source, conditions: Conditions, shards: int, executor: Executor, on_progress: Progress = lambda _: None
-) -> Tally:
-    """What all functions come to, replayed in shards: the same to the bit, however many there are and wherever they run.
+def parts_in_shards(
+    source: Source,
+    conditions: Conditions,
+    about: Mapping[str, Any],
+    shards: int,
+    executor: Executor,
+    on_progress: Progress = lambda _: None,
+) -> list[PartialResult]:
+    """What all functions come to, replayed in shards.
 
     Args:
         source: where the calls are.
         conditions: what they are replayed under.
+        about: of the run.
         shards: how many.
         executor: where they run.
         on_progress: told the number of calls in the shards that are through.
-
-    Raises:
-        ConfigError: there is nothing to replay.
     """
-    dealt = deal(source, conditions, shards)
-    if not dealt:
-        raise ConfigError("there are no functions to replay")
-    done, tallies = 0, []
-    for found in executor.each(partial(tally_of, conditions), [shard_of(source, function) for function in dealt]):
-        tallies.append(found)
-        done += int(source.calls_per_function[found.function].sum())
+    work = partial(part_of, conditions, about, len(source.functions))
+    done, parts = 0, []
+    for part in executor.each(work, [shard_of(source, function) for function in deal(source, conditions, shards)]):
+        parts.append(part)
+        done += int(source.calls_per_function[part.tally.function].sum())
         on_progress(done)
-    return merged(tallies)
-
-
-def check_whole(tallies: Sequence[Tally], functions: int) -> None:
-    """Refuse tallies that are not of all functions together, each once.
-
-    Raises:
-        ConfigError: some functions are missing, or in two of them.
-    """
-    there = np.sort(np.concatenate([each.function for each in tallies]))
-    if not np.array_equal(there, np.arange(functions)):
-        raise ConfigError(f"the shards are of {np.unique(there).size:,} of {functions:,} functions, {there.size:,} in all")
+    return parts
