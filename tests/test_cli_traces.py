@@ -159,7 +159,10 @@ def test_synthesize_takes_recipes_of_ones_own(tmp_path: Path) -> None:
     ("words", "message"),
     [
         ([], "out must be given: out=..."),
-        (["out=x", "synthesis=flush"], "there is no synthesis called 'flush'; there is bursty_mmpp, default"),
+        (
+            ["out=x", "synthesis=flush"],
+            "no synthesis called 'flush'; there is azure_scale, bursty_mmpp, default",
+        ),
         (["out=x", "synthesis.functions=-3"], "synthesis: functions must be a whole number >= 1, not -3"),
         (["out=x", "synthesis.functions=many"], "synthesis.functions: expected a whole number, got 'many'"),
         (["out=x", "synthesis.functionz=3"], "synthesis.functionz: there is no such key"),
