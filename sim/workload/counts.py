@@ -20,7 +20,7 @@ from sim.workload.arrivals import MINUTE_S
 from sim.workload.counted import CountedTrace
 from sim.workload.durations import FIXED, MODELS, PROBABILITIES, DurationStatistics
 from sim.workload.functions import FROM_ZERO
-from sim.workload.memory import default_limit_mb
+from sim.workload.memory import require_room
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -32,7 +32,6 @@ BATCH_CALLS: Final = 1 << 17
 BYTES_A_CALL: Final = 20
 """int32 function, float64 arrival and duration."""
 _MOST_CALLS: Final = 2**31 - 1
-_MB: Final = 1024.0**2
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ class CountSource:
         """
         count = self.drawn_counts(replication)
         calls = int(count.sum())
-        _require_room(calls)
+        require_room(f"{calls:,} calls", calls * BYTES_A_CALL, "take fewer minutes or functions")
         function, arrival, duration = np.empty(calls, np.int32), np.empty(calls), np.empty(calls)
         place, last = self._maker(replication), 0
         for cells in self._batches(count):
@@ -210,11 +209,11 @@ class CountSource:
         return function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
 
     def streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
-        """uint64[F]: what each function's draws of a purpose come from (``arrival_counts, arrivals, durations``)."""
+        """uint64[F]: the streams of a replication for ``arrivals``, ``durations`` or ``arrival_counts``."""
         return stream(self.recipe.seed, replication, purpose, *self._keys)
 
     def drawn_counts(self, replication: int) -> npt.NDArray[Any]:
-        """int[c]: the calls of each cell in one replication; 0 is possible where they are drawn."""
+        """Whole numbers [c]: the calls of each cell in a replication, `count` unless arrivals are ``poisson``."""
         if self.recipe.arrivals != "poisson":
             return self.count
         keys = self.streams(replication, "arrival_counts")
@@ -247,16 +246,6 @@ class CountSource:
             return function[order], arrival[order], duration[order]
 
         return make
-
-
-def _require_room(calls: int) -> None:
-    """Refuse to make calls that would not fit into memory."""
-    needed_mb, limit_mb = calls * BYTES_A_CALL / _MB, default_limit_mb()
-    if needed_mb > limit_mb:
-        raise TraceError(
-            f"{calls:,} calls would need {needed_mb:,.0f} MB, over the {limit_mb:,.0f} MB that may be used (half of"
-            " what is free): take fewer minutes or functions"
-        )
 
 
 def _runs(labels: npt.NDArray[np.uint64]) -> tuple[tuple[int, int], ...]:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from sim.core.errors import TraceError
+
 SHARE: Final = 0.5
 """Of the memory that is free, what a trace may take: a simulation of it needs room too."""
 
@@ -16,6 +18,25 @@ _MB: Final = 1024.0**2
 def default_limit_mb() -> float:
     """MB that a trace may take by default: half of what the system, or its control group, has free."""
     return SHARE * min(_system_mb(), _control_group_mb())
+
+
+def require_room(what: str, size_bytes: float, advice: str) -> None:
+    """Refuse to make what takes more than `default_limit_mb`.
+
+    Args:
+        what: it is, in the plural.
+        size_bytes: it would take.
+        advice: what to do instead.
+
+    Raises:
+        TraceError: it would not fit.
+    """
+    needed_mb, limit_mb = size_bytes / _MB, default_limit_mb()
+    if needed_mb > limit_mb:
+        raise TraceError(
+            f"{what} would need {needed_mb:,.0f} MB, over the {limit_mb:,.0f} MB that may be used (half of what is"
+            f" free): {advice}"
+        )
 
 
 def _system_mb() -> float:

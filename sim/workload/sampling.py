@@ -20,7 +20,6 @@ import pandas as pd
 from sim.core.errors import ConfigError, TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import checks
-from sim.workload.counts import CountSource
 from sim.workload.selection import Population, check_spans, select_spans
 from sim.workload.synthesis.draws import apportion
 from sim.workload.trace import Trace
@@ -41,10 +40,6 @@ class FunctionSample(Transform):
     def changed(self, trace: Trace) -> Trace:
         """The trace of the functions chosen."""
         return trace.slice(functions=self.choose(Population.of(trace)))
-
-    def of_counts(self, source: CountSource) -> CountSource:
-        """The counts of the functions that `apply` would choose; no call is made, however many there are."""
-        return source.of_functions(self.choose(Population.of(source)))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import pandas as pd
 from sim.core.errors import TraceError
 from sim.workload.arrivals import MINUTE_S
 from sim.workload.counted import CountedTrace
-from sim.workload.counts import CountSource
 from sim.workload.trace import Trace
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,16 +50,15 @@ class Population:
     average_s: FloatArray
 
     @classmethod
-    def of(cls, source: Trace | CountSource) -> Population:
-        """Of a trace, by its counts if it has any; or of counts before calls are made."""
-        counts = source.counts if isinstance(source, Trace) else source
+    def of(cls, trace: Trace) -> Population:
+        """Of a trace; by its counts, if it has any."""
+        counts = trace.counts
         if counts is None:
-            assert isinstance(source, Trace)
-            busy_s = np.bincount(source.function, source.duration_s, len(source.functions))
-            return cls(source.functions, count_cells(source), busy_s / np.maximum(source.calls_per_function, 1))
+            busy_s = np.bincount(trace.function, trace.duration_s, len(trace.functions))
+            return cls(trace.functions, count_cells(trace), busy_s / np.maximum(trace.calls_per_function, 1))
         function, minute = counts.function.astype(np.int64), counts.minute.astype(np.int64)
         cells = Cells(function, minute, counts.count.astype(np.int64), counts.minutes)
-        return cls(source.functions, cells, counts.durations.average_s)
+        return cls(trace.functions, cells, counts.durations.average_s)
 
     @property
     def calls(self) -> IntArray:

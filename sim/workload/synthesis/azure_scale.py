@@ -23,7 +23,7 @@ from sim.workload.counted import CountedTrace
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.durations import PROBABILITIES, DurationStatistics
 from sim.workload.functions import function_table
-from sim.workload.memory import default_limit_mb
+from sim.workload.memory import require_room
 from sim.workload.synthesis.apps import Apps, Packages
 from sim.workload.synthesis.arrivals import DAY_S, Day, Poisson
 from sim.workload.synthesis.draws import FloatArray, WholeArray, apportion, rounded
@@ -49,7 +49,6 @@ _TRIGGERS: Final = tuple(
 _PEAK_STEP_MIN: Final = 10
 _BYTES_A_CELL: Final = 100
 """At the peak, while cells are put in order."""
-_MB: Final = 1024.0**2
 _EXTREME: Final = 0.0001
 """The quantile that stands for the least and, from above, for the most of a function's durations."""
 
@@ -200,7 +199,9 @@ class TraceParts:
             TraceError: there is no such function, one is chosen twice, or they are too many for the memory.
         """
         rows, minutes = self._rows(chosen), round(self.horizon_s / MINUTE_S)
-        _require_room(int(np.minimum(self.calls_per_function[rows], minutes).sum()))
+        most = int(np.minimum(self.calls_per_function[rows], minutes).sum())
+        advice = "make it in parts, or of fewer functions or hours"
+        require_room(f"up to {most:,} minutes of functions", most * _BYTES_A_CELL, advice)
         table = self.functions.iloc[rows].reset_index(drop=True)
         function, minute, count = by_minute(self._cells(rows, table, minutes), rows.size, minutes)
         known = DurationStatistics(self._average_s[rows], np.outer(self._average_s[rows], self._quantile_factors))
@@ -296,13 +297,3 @@ class TraceParts:
 
     def _generator(self, purpose: str) -> np.random.Generator:
         return self.recipe.generator(self.replication, purpose)
-
-
-def _require_room(cells: int) -> None:
-    """Refuse to make counts that would not fit into memory."""
-    needed_mb, limit_mb = cells * _BYTES_A_CELL / _MB, default_limit_mb()
-    if needed_mb > limit_mb:
-        raise TraceError(
-            f"up to {cells:,} minutes of functions would need {needed_mb:,.0f} MB, over the {limit_mb:,.0f} MB that may"
-            " be used (half of what is free): make it in parts, or of fewer functions or hours"
-        )

@@ -125,7 +125,7 @@ def counted(keys: Keys, calls: WholeArray, peaks: WholeArray, curve: Curve) -> C
         wanted = calls[rows].astype(np.float64)[:, None]
         total = np.cumsum(number, axis=1)
         total += np.rint((wanted - total[:, -1:]) * (passed / passed[:, -1:]))
-        total = np.minimum(np.maximum.accumulate(total, axis=1), wanted)
+        total = np.clip(np.maximum.accumulate(total, axis=1), 0.0, wanted)
         parts.append(_filled(rows, np.diff(total, axis=1, prepend=0.0)))
     return joined(parts)
 
