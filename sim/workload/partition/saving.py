@@ -17,8 +17,8 @@ from sim.workload.trace import Trace
 
 IntArray = npt.NDArray[np.int32]
 
-SORTED_CALLS: Final = 1 << 24
-"""Calls that are brought into order at a time, unless one function has more: some 1 GB with their scratch memory."""
+SORTED_CALLS: Final = 1 << 22
+"""Calls that are brought into order at a time, unless one function has more: 0.3 GB with their scratch memory."""
 
 
 def save_by_function(trace: Trace, path: str | Path, *, layout: Layout | None = None) -> Path:
