@@ -14,8 +14,9 @@ from sim.core.errors import ConfigError
 from sim.report.drawing import trace_figures
 from sim.report.trace_table import facts_of, report_of, span, trace_tables, trace_text
 from sim.workload.load import load_trace
+from sim.workload.partition.conversion import convert_by_function
 from sim.workload.partition.saving import save_by_function
-from sim.workload.partitioned import open_trace
+from sim.workload.partitioned import PartitionedTrace, open_trace
 from sim.workload.statistics import trace_statistics
 from sim.workload.trace import Trace
 from sim.workload.transform import transformed
@@ -63,16 +64,30 @@ def convert(words: Sequence[str]) -> None:
     check_type(out, str, "out")
     if not out:
         raise ConfigError("out must be given: out=...")
-    trace = _read(path, options, given.trust)
+    trace: Trace | PartitionedTrace
     if given.by_function:
-        written(lambda: save_by_function(trace, out), Path(out))
-        content, use = open_trace(out).content_hash(), f"use it: sim.open_trace({out!r})"
+        trace, use = _convert_by_function(path, options, given.trust, out), f"sim.open_trace({out!r})"
     else:
-        written(lambda: trace.save(out), Path(out))
-        content, use = trace.content_hash(), f"use it: keepwarm run workload.path={out}"
+        trace, use = _convert(path, options, given.trust, out), f"keepwarm run workload.path={out}"
     console = Console()
     size = sum(file.stat().st_size for file in Path(out).rglob("*") if file.is_file())
-    say(console, f"{trace!r}\n{_notes(trace)}written to {out}: {size:,} bytes, content {content}\n{use}")
+    say(console, f"{trace!r}\n{_notes(trace)}written to {out}: {size:,} bytes, content {trace.content_hash()}")
+    say(console, f"use it: {use}")
+
+
+def _convert(path: str, options: dict[str, object], trust: Sequence[str], out: str) -> Trace:
+    trace = _read(path, options, trust)
+    written(lambda: trace.save(out), Path(out))
+    return trace
+
+
+def _convert_by_function(path: str, options: dict[str, object], trust: Sequence[str], out: str) -> PartitionedTrace:
+    """A trace that is not changed is not read as a whole, if its format allows."""
+    loading, transforms = run_config.split_workload({**options, "path": path}, config.trusted(trust))
+    if not transforms:
+        return written(lambda: convert_by_function(out=out, **loading), Path(out))
+    trace = transformed(load_trace(**loading), transforms)
+    return open_trace(written(lambda: save_by_function(trace, out), Path(out)))
 
 
 def _read(path: str, options: dict[str, object], trust: Sequence[str]) -> Trace:
@@ -80,6 +95,6 @@ def _read(path: str, options: dict[str, object], trust: Sequence[str]) -> Trace:
     return transformed(load_trace(**loading), transforms)
 
 
-def _notes(trace: Trace) -> str:
+def _notes(trace: Trace | PartitionedTrace) -> str:
     """What the reader dropped, mended or took for granted, a line each."""
     return "".join(f"  {what}: {value}\n" for what, value in report_of(trace).items())

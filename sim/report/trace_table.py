@@ -14,6 +14,7 @@ from rich.text import Text
 
 from sim.core.build import TARGET
 from sim.report.metrics import MISSING, printable
+from sim.workload.partitioned import PartitionedTrace
 from sim.workload.statistics import Sample, TraceStatistics
 from sim.workload.trace import Trace
 
@@ -74,7 +75,7 @@ def facts_of(trace: Trace) -> dict[str, str]:
     return {printable(key): printable(value) for key, value in facts.items()}
 
 
-def report_of(trace: Trace) -> dict[str, str]:
+def report_of(trace: Trace | PartitionedTrace) -> dict[str, str]:
     """The reader's load report, as text that is safe to show; empty if there is none."""
     report = trace.about.get("report")
     if not isinstance(report, Mapping):

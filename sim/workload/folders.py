@@ -24,7 +24,7 @@ def whole_folder(path: Path, is_ours: Callable[[Path], bool], files: Collection[
         TraceError: the path holds something else, which would be lost.
     """
     target = path.resolve()
-    _refuse_to_destroy(target, is_ours, files)
+    refuse_to_destroy(target, is_ours, files)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -35,8 +35,18 @@ def whole_folder(path: Path, is_ours: Callable[[Path], bool], files: Collection[
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _refuse_to_destroy(target: Path, is_ours: Callable[[Path], bool], files: Collection[str]) -> None:
-    """Only nothing, an empty folder, or a folder of the same form may give way."""
+def refuse_to_destroy(path: Path, is_ours: Callable[[Path], bool], files: Collection[str]) -> None:
+    """Only nothing, an empty folder, or a folder of the same form may give way.
+
+    Args:
+        path: what is to be written.
+        is_ours: as for `whole_folder`.
+        files: as for `whole_folder`.
+
+    Raises:
+        TraceError: something else is there.
+    """
+    target = path.resolve()
     if not target.exists():
         return
     if not target.is_dir():

@@ -92,15 +92,25 @@ def load_trace(path: str | Path, format: str | None = None, **options: Any) -> T
     Raises:
         TraceError: nothing is there, no format fits, an option that the format has not, or anything wrong inside.
     """
-    place = _find(Path(path))
-    name = format if format is not None else _sniff(place)
-    if name not in READERS:
-        raise TraceError(f"there is no format {name!r}; there are {list(READERS)}")
+    place, name = find_trace(path, format)
     READERS[name].check(name, options, path)
     try:
         return READERS[name].read(place, **options)
     except OSError as error:
         raise TraceError(f"cannot be read: {error}", file=path) from None
+
+
+def find_trace(path: str | Path, format: str | None = None) -> tuple[Path, str]:
+    """Where a trace is that `load_trace` is asked for, and its format.
+
+    Raises:
+        TraceError: nothing is there, or no format fits.
+    """
+    place = _find(Path(path))
+    name = format if format is not None else _sniff(place)
+    if name not in READERS:
+        raise TraceError(f"there is no format {name!r}; there are {list(READERS)}")
+    return place, name
 
 
 def _find(path: Path) -> Path:

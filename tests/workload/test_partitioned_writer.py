@@ -91,6 +91,13 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, blocks, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("tie", [[-1], [0.5], [2**31], ["0"], None, [0, 1]])
+def test_ties_that_are_none(tmp_path, tie):
+    with pytest.raises(TraceError, match="tie"):
+        write(PartitionWriter(tmp_path / "t", TWO, layout=Layout(ties=True)), [(0, [1], [0], tie)])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_any_error_leaves_what_was_there(tmp_path):
     before = contents(save_by_function(little(), tmp_path / "t"))
 

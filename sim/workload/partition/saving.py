@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.workload.partition.layout import Layout
+from sim.workload.partition.layout import Columns, Layout
 from sim.workload.partition.writer import PartitionWriter
 from sim.workload.trace import Trace
 
 IntArray = npt.NDArray[np.int32]
 
-SORTED_CALLS: Final = 1 << 24
-"""Calls that are brought into order at a time, unless one function has more: some 1 GB with their scratch memory."""
+SORTED_CALLS: Final = 1 << 22
+"""Calls that are brought into order at a time, unless one function has more: 0.3 GB with their scratch memory."""
 
 
 def save_by_function(trace: Trace, path: str | Path, *, layout: Layout | None = None) -> Path:
@@ -38,14 +39,12 @@ def save_by_function(trace: Trace, path: str | Path, *, layout: Layout | None = 
     laid = replace(layout if layout is not None else Layout(), ties=tie is not None)
     about = trace.slice(functions=[]).recorded().about
     with PartitionWriter(path, trace.functions, trace.horizon_s, about=about, layout=laid) as writer:
-        for low, high in _runs(trace.calls_per_function):
+        for low, high in function_runs(trace.calls_per_function):
             some, places = _of_functions(trace, tie, low, high)
             order = np.argsort(some.function, kind="stable")
-            edges = np.searchsorted(some.function[order], np.arange(high - low + 1)).tolist()
-            for number in range(high - low):
-                rows = order[edges[number] : edges[number + 1]]
-                writer.write(low + number, some.arrival_s[rows], some.duration_s[rows],
-                             None if places is None else places[rows])  # fmt: skip
+            columns = {"function": some.function[order] + np.int32(low),
+                       "arrival_s": some.arrival_s[order], "duration_s": some.duration_s[order]}  # fmt: skip
+            write_functions(writer, columns if places is None else {**columns, "tie": places[order]})
     return Path(path)
 
 
@@ -65,7 +64,16 @@ def _ties(trace: Trace) -> IntArray | None:
     return (row - first).astype(np.int32)
 
 
-def _runs(calls_per_function: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+def write_functions(writer: PartitionWriter, columns: Columns) -> None:
+    """Write calls that are sorted by function, then by arrival, of any number of functions."""
+    function = columns["function"]
+    starts = np.flatnonzero(np.diff(function, prepend=np.int32(-1)))
+    for start, stop in pairwise([*starts.tolist(), function.size]):
+        block = {name: column[start:stop] for name, column in columns.items() if name != "function"}
+        writer.write(int(function[start]), **block)
+
+
+def function_runs(calls_per_function: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """All functions as runs (first, last, itself outside) of at most `SORTED_CALLS` calls, or of one function."""
     before, ends = 0, np.cumsum(calls_per_function)
     low = 0

@@ -11,8 +11,6 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sim.core.errors import TraceError
 from sim.workload.canonical import CALLS, FUNCTIONS, write_head, write_parquet
@@ -24,12 +22,12 @@ from sim.workload.partition.layout import (
     Columns,
     Head,
     Layout,
-    PartDigest,
     is_by_function,
-    part_file,
 )
+from sim.workload.partition.parts import Parts
 
 _MOST_TIES: Final = 2**31
+"""Places are int32."""
 
 
 class PartitionWriter(AbstractContextManager["PartitionWriter"]):
@@ -72,13 +70,13 @@ class PartitionWriter(AbstractContextManager["PartitionWriter"]):
         self._calls = np.zeros(len(self.functions), np.int64)
         self._function, self._latest_s, self._last_s = 0, 0.0, 0.0
         self._end = ExitStack()
-        self._parts: _Parts | None = None
+        self._parts: Parts | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as end:
             folder = end.enter_context(whole_folder(self.path, is_by_function, FILES))
             (folder / INVOCATIONS).mkdir()
-            self._parts = _Parts(folder, self.layout)
+            self._parts = Parts(folder, self.layout)
             end.callback(self._parts.close)  # before the folder goes, or takes its place
             self._end = end.pop_all()
         return self
@@ -132,7 +130,7 @@ class PartitionWriter(AbstractContextManager["PartitionWriter"]):
         if (tie is not None) != self.layout.ties:
             raise TraceError("tie must be given where the layout has ties, and only there")
         if tie is not None:
-            block["tie"] = np.asarray(tie)
+            block["tie"] = _places(tie)
         sizes = {name: column.shape for name, column in block.items()}
         if len(set(sizes.values())) > 1:
             raise TraceError(f"columns of one block must be equally long, not of shapes {sizes}")
@@ -144,7 +142,7 @@ class PartitionWriter(AbstractContextManager["PartitionWriter"]):
             raise TraceError(why, row=row, column="arrival_s")
         return block
 
-    def _write_tables(self, parts: _Parts) -> None:
+    def _write_tables(self, parts: Parts) -> None:
         folder, table = parts.folder, self.functions
         write_parquet(folder, FUNCTIONS, {column: table[column] for column in telling(table)})
         write_parquet(folder, CALLS, {"calls": self._calls})
@@ -168,81 +166,8 @@ def _times(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return column
 
 
-class _Parts:
-    """The files, of calls as they come.
-
-    Attributes:
-        folder: of the trace.
-        digests: of the files that are whole.
-    """
-
-    def __init__(self, folder: Path, layout: Layout) -> None:
-        self.folder = folder
-        self.digests: list[str] = []
-        self._layout = layout
-        self._group = {name: np.empty(layout.group_calls, kind) for name, kind in layout.kinds.items()}
-        self._filled = self._groups = 0
-        self._file: pq.ParquetWriter | None = None
-        self._digest = PartDigest()
-
-    def add(self, function: int, block: Columns) -> None:
-        """Take calls of one function."""
-        done, count = 0, block["arrival_s"].size
-        while done < count:
-            taken = min(count - done, self._layout.group_calls - self._filled)
-            place = slice(self._filled, self._filled + taken)
-            self._group["function"][place] = function
-            for name, column in block.items():
-                self._group[name][place] = column[done : done + taken]
-            done, self._filled = done + taken, self._filled + taken
-            if self._filled == self._layout.group_calls:
-                self._write_group()
-
-    def end(self) -> None:
-        """Write what is left."""
-        if self._filled:
-            self._write_group()
-        if self._file is not None:
-            self._end_file()
-
-    def close(self) -> None:
-        """Let go of a file that will not be ended."""
-        if self._file is not None:
-            self._file.close()
-
-    def _write_group(self) -> None:
-        if self._file is None:
-            self._file = _open(part_file(self.folder, len(self.digests)), self._layout.schema)
-        columns = {name: column[: self._filled] for name, column in self._group.items()}
-        arrays = [pa.array(column) for column in columns.values()]
-        self._file.write_table(pa.Table.from_arrays(arrays, schema=self._layout.schema), self._filled)
-        self._digest.add(columns)
-        self._filled, self._groups = 0, self._groups + 1
-        if self._groups == self._layout.groups_a_file:
-            self._end_file()
-
-    def _end_file(self) -> None:
-        assert self._file is not None
-        self._file.close()
-        self._file, self._groups = None, 0
-        self.digests.append(str(self._digest))
-        self._digest = PartDigest()
-
-
-def _open(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Fixed settings: the same calls give the same bytes.
-
-    Of what was tried on random and on rounded times, this is within a third of the smallest and the fastest to read:
-    split bytes for arrivals, which ascend; dictionaries for durations, which often repeat (they fall back to plain
-    values where they do not); and a weak zstd, as a strong one takes four times as long for a few per cent.
-    """
-    return pq.ParquetWriter(
-        file,
-        schema,
-        version="2.6",
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=[name for name in schema.names if name != "arrival_s"],
-        column_encoding={"arrival_s": "BYTE_STREAM_SPLIT"},
-        write_page_checksum=True,
-    )
+def _places(tie: npt.ArrayLike) -> npt.NDArray[Any]:
+    column = np.asarray(tie)
+    if column.size and not (np.issubdtype(column.dtype, np.integer) and 0 <= column.min() <= column.max() < _MOST_TIES):
+        raise TraceError(f"must be whole numbers from 0 to {_MOST_TIES - 1}", column="tie")
+    return column

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,28 @@ _MB: Final = 1024.0**2
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
+
+
+class Gathered(Protocol):
+    """What takes up calls block by block, in memory or elsewhere."""
+
+    count: int
+
+    def add(self, function: IntArray, arrival_s: FloatArray, duration_s: FloatArray) -> None:
+        """Take up some calls."""
+
+    def per_function(self, functions: int) -> npt.NDArray[np.int64]:
+        """int64[functions]: the calls of each."""
+
+    def after(self, horizon_s: float | None) -> int:
+        """Calls later than a horizon, once arrivals are seconds; 0 where none is declared."""
+
+    @property
+    def earliest(self) -> float:
+        """The first arrival; 0 where there is none."""
+
+    def rescale(self, zero: float, per_s: float) -> None:
+        """Make seconds of arrivals that were added in other units, `per_s` to a second, counted from elsewhere."""
 
 
 @dataclass

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sim.core.errors import TraceError
 from sim.workload.readers.csv_lines import header_of
 from sim.workload.readers.table.assembly import Assembly
 from sim.workload.readers.table.layout import are_ours
@@ -69,8 +68,6 @@ def read_csv(
     Raises:
         TraceError: impossible options, bad rows (with file, row and column).
     """
-    if len(delimiter) != 1 or delimiter in '"\r\n' or delimiter.isalnum() or not delimiter.isascii():
-        raise TraceError(f"delimiter must be one character such as ',' or ';', not {delimiter!r}")
     assembly = Assembly(columns, functions, function_columns, time_unit, duration_unit, origin, horizon_s, lenient)
     return assembly.read("csv", CsvTable(path, delimiter))
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from sim.core.errors import TraceError
-from sim.workload.readers.calls import Calls
+from sim.workload.readers.calls import Calls, Gathered
 from sim.workload.readers.faults import Faults
 from sim.workload.readers.table.attributes import Functions, read_functions
 from sim.workload.readers.table.clock import refuse_far
@@ -24,14 +26,14 @@ LICENCE: Final = "that of whoever made it"
 class Assembly:
     """The options of `sim.workload.readers.table.read_csv`, except what only text has."""
 
-    columns: Mapping[str, str] | None
-    functions: str | None
-    function_columns: Mapping[str, str] | None
-    time_unit: str
-    duration_unit: str | None
-    origin: float | str | None
-    horizon_s: float | None
-    lenient: bool
+    columns: Mapping[str, str] | None = None
+    functions: str | None = None
+    function_columns: Mapping[str, str] | None = None
+    time_unit: str = "s"
+    duration_unit: str | None = None
+    origin: float | str | None = None
+    horizon_s: float | None = None
+    lenient: bool = False
 
     def read(self, format: str, table: Table) -> Trace:
         """The trace.
@@ -39,7 +41,25 @@ class Assembly:
         Raises:
             TraceError: impossible options, bad rows.
         """
-        faults, calls = Faults(self.lenient), Calls()
+        calls = Calls()
+        functions, about = self.gather(format, table, calls)
+        return calls.trace(functions, about, self.horizon_s)
+
+    def gather(self, format: str, table: Table, calls: Gathered) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Take up all calls, block by block.
+
+        Args:
+            format: its name.
+            table: where calls are.
+            calls: what takes them up; in the end their arrivals are seconds.
+
+        Returns:
+            A row a function, and the trace's origin with the load report.
+
+        Raises:
+            TraceError: impossible options, bad rows.
+        """
+        faults = Faults(self.lenient)
         columns = self._columns(table)
         times = Times(table, columns, self.time_unit, self.duration_unit, self.origin)
         functions = self._functions(table, columns, faults)
@@ -60,7 +80,7 @@ class Assembly:
             "arrivals_rounded_to_zero": times.rounded,
         }
         about = {"format": format, "path": str(table.file), "licence": LICENCE, "report": report | faults.report()}
-        return calls.trace(functions.table(), about, self.horizon_s)
+        return functions.table(), about
 
     def _columns(self, table: Table) -> dict[str, str]:
         """With a second table, the first one's attributes are not read."""

@@ -65,10 +65,19 @@ def parquet_names(file: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """A text file, compressed or not."""
+    """A text file, compressed or not.
+
+    Raises:
+        TraceError: a delimiter that can be none.
+    """
 
     file: Path
     delimiter: str = ","
+
+    def __post_init__(self) -> None:
+        given = self.delimiter
+        if len(given) != 1 or given in '"\r\n' or given.isalnum() or not given.isascii():
+            raise TraceError(f"delimiter must be one character such as ',' or ';', not {given!r}")
 
     @cached_property
     def names(self) -> list[str]:
