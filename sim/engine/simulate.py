@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine.compiled.scenario import Scenario
-from sim.engine.engines import engine_for, require_threads, summed
+from sim.engine.engines import COMPILED, engine_for, require_threads, summed
+from sim.engine.tallying import summary_of, tallies
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.demands import Floor
@@ -13,6 +16,7 @@ from sim.policies.keepalive.role import KeepAlive, checked_floor
 from sim.policies.scaling.role import Scaling
 from sim.results import metrics
 from sim.results.call_sums import Span
+from sim.results.fleet_sums import fleet_sums
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.workload.trace import Trace
@@ -45,21 +49,22 @@ def simulate(
     span = measured_span(trace, warm_up_s, horizon_s)
     taken = engine_for(engine, trace, policy, platform)
     scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record, threads=threads)
+    about: dict[str, Any] = {
+        "policy": repr(policy),
+        "engine": taken,
+        "seed": seed,
+        "replication": replication,
+        "warm_up_s": span.start_s,
+        "horizon_s": span.end_s,
+    }
+    if taken == COMPILED and not record and tallies(trace, policy, platform):
+        summary, table, percentiles = summary_of(scenario, provider, on_progress)
+        return Result(summary, table, about | ({"percentiles": percentiles} if percentiles else {}))
     sums, fleet, columns = summed(taken, scenario, price, on_progress)
-    table = metrics.per_function(sums, fleet, platform.deployed(trace.functions), span, price)
-    return Result(
-        summary=metrics.summarise(sums, fleet, table, span, provider),
-        functions=table,
-        about={
-            "policy": repr(policy),
-            "engine": taken,
-            "seed": seed,
-            "replication": replication,
-            "warm_up_s": span.start_s,
-            "horizon_s": span.end_s,
-        },
-        columns=columns,
-    )
+    deployed = platform.deployed(trace.functions)
+    instances = fleet_sums(fleet, deployed["memory_mb"].to_numpy(), span, price)
+    table = metrics.per_function(sums, instances, deployed)
+    return Result(metrics.summarise(sums, instances, table, span, provider), table, about, columns)
 
 
 def require_price(policy: KeepAlive, price: PriceBook) -> None:

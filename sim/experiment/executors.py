@@ -8,12 +8,12 @@ import threading
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import nan
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import joblib
 from joblib.externals.loky.backend.reduction import dumps
@@ -21,6 +21,9 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from sim.core.errors import ConfigError
 from sim.experiment.cells import Cell, Done, run_cell
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 WATCH: Final = "keepwarm-owner"
 """The thread of a worker that sees to whether it is still wanted."""
@@ -31,12 +34,24 @@ class WorkerDiedError(Exception):
 
 
 class Executor(ABC):
-    """Runs cells, in any order and any number at a time."""
+    """Runs cells, or whatever else is independent, in any order and any number at a time."""
 
     @property
     @abstractmethod
     def in_process(self) -> bool:
         """Whether cells run in this process, one after another."""
+
+    @abstractmethod
+    def each(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> Generator[Answer, None, None]:
+        """Do some work on each item, and give the answers as they come, in any order.
+
+        Args:
+            work: a function of a module, or a partial one.
+            items: what it takes; all can be sent to other processes.
+
+        Raises:
+            WorkerDiedError: a process died; some answers are missing.
+        """
 
     @abstractmethod
     def run(self, cells: Sequence[Cell], folder: Path, limit_s: float | None) -> Generator[Done, None, None]:
@@ -82,18 +97,25 @@ class Local(Executor):
             return
         sendable, others = _sendable(cells)
         yield from others
-        work = joblib.delayed(partial(_work_for, os.getpid(), folder=folder, limit_s=limit_s))
+        yield from self.each(partial(work_on, folder=folder, limit_s=limit_s), sendable)
+
+    def each(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> Generator[Answer, None, None]:
+        """See `Executor`."""
+        if self.in_process:
+            yield from map(work, items)
+            return
+        watched = joblib.delayed(partial(_work_for, os.getpid(), work))
         pool = joblib.Parallel(self._jobs, backend="loky", batch_size=1, return_as="generator_unordered")
-        ended = pool(work(cell) for cell in sendable)
+        answers = pool(watched(item) for item in items)
         try:
-            for done in ended:  # noqa: UP028 - "yield from" would close it before `finally`
-                yield done
+            for answer in answers:  # noqa: UP028 - "yield from" would close it before `finally`
+                yield answer
         except BrokenProcessPool as death:
             raise WorkerDiedError from death
         finally:
             with warnings.catch_warnings():  # that work under way is given up is what is wanted
                 warnings.filterwarnings("ignore", ".*still being processed", UserWarning)
-                ended.close()
+                answers.close()
 
 
 def _sendable(cells: Sequence[Cell]) -> tuple[list[Cell], list[Done]]:
@@ -115,11 +137,12 @@ def require_jobs(jobs: object) -> None:
         raise ConfigError(f"jobs must be a whole number >= 1, or null for one a core, not {jobs!r}")
 
 
-def _work_for(owner: int, cell: Cell, folder: Path, limit_s: float | None) -> Done:
+def _work_for(owner: int, work: Callable[[Item], Answer], item: Item) -> Answer:
     """What a worker of this machine does: it does not outlive the process that it works for, however that ends."""
     if WATCH not in {thread.name for thread in threading.enumerate()}:
         threading.Thread(target=_die_with, args=(owner,), name=WATCH, daemon=True).start()
-    return work_on(cell, folder, limit_s)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal
+    return work(item)
 
 
 def _die_with(owner: int) -> None:

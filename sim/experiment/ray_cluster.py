@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ import joblib
 
 from sim.core.errors import ConfigError
 from sim.experiment.cells import Cell, Done
-from sim.experiment.executors import Executor, WorkerDiedError, require_jobs, work_on
+from sim.experiment.executors import Answer, Executor, Item, WorkerDiedError, require_jobs, work_on
 
 WAVE: Final = 8
 """Cells a job that are handed out at a time: Ray's backend says nothing before all of them have ended."""
@@ -45,14 +45,17 @@ class Ray(Executor):
 
     def run(self, cells: Sequence[Cell], folder: Path, limit_s: float | None) -> Generator[Done, None, None]:
         """See `Executor`."""
-        work = joblib.delayed(partial(work_on, folder=folder, limit_s=limit_s))
+        yield from self.each(partial(work_on, folder=folder, limit_s=limit_s), cells)
+
+    def each(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> Generator[Answer, None, None]:
+        """See `Executor`."""
         with self._connected() as ray:
             jobs = self.jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
-            for first in range(0, len(cells), WAVE * jobs):
-                wave = cells[first : first + WAVE * jobs]
+            for first in range(0, len(items), WAVE * jobs):
+                wave = items[first : first + WAVE * jobs]
                 try:
                     with joblib.parallel_config(backend="ray", n_jobs=jobs):
-                        yield from joblib.Parallel(batch_size=1)(work(cell) for cell in wave)
+                        yield from joblib.Parallel(batch_size=1)(joblib.delayed(work)(item) for item in wave)
                 except ray.exceptions.RayError as death:
                     raise WorkerDiedError from death
 

@@ -6,25 +6,23 @@ from math import nan
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from sim.results.call_sums import CallSums, Span, quantile, time_by_function_s
-from sim.results.columns import NOT_STARTED, Cells, Fleet, FloatArray, Requests
-from sim.results.pricing import PriceBook, ProviderPrice
+from sim.results.call_sums import CallSums, Span, quantile
+from sim.results.columns import Cells, FloatArray
+from sim.results.fleet_sums import FleetSums
+from sim.results.pricing import ProviderPrice
 
 MB_PER_GB: Final = 1024.0
 
 
-def per_function(sums: CallSums, fleet: Fleet, functions: pd.DataFrame, span: Span, price: PriceBook) -> pd.DataFrame:
+def per_function(sums: CallSums, fleet: FleetSums, functions: pd.DataFrame) -> pd.DataFrame:
     """Counts, instance-time by state and user cost of every function.
 
     Args:
         sums: what the calls add up to.
-        fleet: what an engine returned besides.
+        fleet: what pings and instances add up to.
         functions: the table of functions.
-        span: what is measured.
-        price: the user's price book.
 
     Returns:
         A row a function: calls, started, warm, cold, queued, rejected, timed_out, starts, starting_s, busy_s, idle_s,
@@ -33,32 +31,14 @@ def per_function(sums: CallSums, fleet: Fleet, functions: pd.DataFrame, span: Sp
     table = functions[["name", "app", "owner", "trigger", "memory_mb"]].copy()
     for name, count in sums.counts.items():
         table[name] = count
-    created_s = fleet.instances.created_s
-    inside = (created_s >= span.start_s) & (created_s <= span.end_s)
-    table["starts"] = np.bincount(fleet.instances.function[inside], minlength=len(functions))
-    for name, seconds in instance_time_s(sums, fleet, span).items():
-        table[name] = seconds
+    table["starts"] = fleet.starts
+    table["starting_s"] = fleet.starting_s
+    table["unawaited_start_s"] = fleet.unawaited_start_s
+    table["busy_s"] = sums.busy_s + fleet.ping_busy_s
+    table["idle_s"] = sums.idle_s + fleet.ping_idle_s + fleet.left_idle_s
     table["wait_s"] = sums.wait_s
-    table["user_cost_usd"] = user_cost_usd(sums, fleet, functions["memory_mb"].to_numpy(), span, price)
+    table["user_cost_usd"] = sums.charge_usd + fleet.user_usd
     return table
-
-
-def instance_time_s(sums: CallSums, fleet: Fleet, span: Span) -> dict[str, FloatArray]:
-    """Seconds that each function's instances spend starting, busy and idle inside the span: float64[F] each."""
-    pings, instances, size = fleet.pings, fleet.instances, sums.busy_s.size
-
-    def total(function: npt.NDArray[np.int32], begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
-        return time_by_function_s(function, begin_s, end_s, size, span)
-
-    unawaited = ~instances.awaited
-    started_s = np.fmin(instances.ready_s, instances.ended_s)  # an instance that never became ready started to its end
-    idle_s = sums.idle_s + total(pings.function, pings.idle_since_s, pings.start_s)
-    return {
-        "starting_s": total(instances.function, instances.created_s, started_s),
-        "unawaited_start_s": total(instances.function[unawaited], instances.created_s[unawaited], started_s[unawaited]),
-        "busy_s": sums.busy_s + total(pings.function, pings.busy_since_s, pings.end_s),
-        "idle_s": idle_s + total(instances.function, instances.idle_since_s, instances.ended_s),
-    }
 
 
 def cell_time_s(cells: Cells, span: Span) -> dict[str, FloatArray]:
@@ -72,31 +52,7 @@ def cell_time_s(cells: Cells, span: Span) -> dict[str, FloatArray]:
     }
 
 
-def user_cost_usd(sums: CallSums, fleet: Fleet, memory_mb: FloatArray, span: Span, price: PriceBook) -> FloatArray:
-    """What the user pays for each function, float64[F] USD: counted calls, pings in the span, and what is held."""
-    pings, held, size, total = fleet.pings, fleet.allocations, memory_mb.size, sums.charge_usd.copy()
-    sent = pings.function[(pings.arrival_s >= span.start_s) & (pings.start_kind != NOT_STARTED)]
-    if sent.size:
-        each = price.charge_usd(np.full(size, fleet.ping_s), np.zeros(size), memory_mb)
-        total += np.bincount(sent, minlength=size) * each
-        total += _loading_pings_usd(pings, each, memory_mb, span, price)
-    if held.function.size:
-        seconds = np.bincount(held.function, weights=span.overlap_s(held.from_s, held.to_s), minlength=size)
-        total += price.hold_usd(seconds.astype(np.float64), memory_mb)
-    return total
-
-
-def _loading_pings_usd(
-    pings: Requests, each_usd: FloatArray, memory_mb: FloatArray, span: Span, price: PriceBook
-) -> FloatArray:
-    """What pings cost, float64[F] USD, beyond `each_usd` because handlers loaded during them."""
-    inside = pings.arrival_s[pings.loading] >= span.start_s
-    function, execution_s = pings.function[pings.loading[inside]], pings.loading_s[inside]
-    charge = price.charge_usd(execution_s, np.zeros(function.size), memory_mb[function]) - each_usd[function]
-    return np.bincount(function, weights=charge, minlength=memory_mb.size).astype(np.float64)
-
-
-def summarise(sums: CallSums, fleet: Fleet, table: pd.DataFrame, span: Span, provider: ProviderPrice) -> pd.Series:
+def summarise(sums: CallSums, fleet: FleetSums, table: pd.DataFrame, span: Span, provider: ProviderPrice) -> pd.Series:
     """The run in one line: every metric of ``docs/metrics.md`` by name, float64."""
     calls, cold, started = (float(table[c].sum()) for c in ("calls", "cold", "started"))
     gb, cell_gb = (mb / MB_PER_GB for mb in (table["memory_mb"].to_numpy(), fleet.cells.memory_mb))
@@ -126,7 +82,7 @@ def summarise(sums: CallSums, fleet: Fleet, table: pd.DataFrame, span: Span, pro
         "mean_instances": mean["starting"] + mean["busy"] + mean["idle"],
         "mean_busy_instances": mean["busy"],
         "mean_idle_instances": mean["idle"],
-        "pings": float(np.count_nonzero(fleet.pings.arrival_s >= span.start_s)),
+        "pings": fleet.pings,
         "instance_starts": table["starts"].sum(),
         "stem_cell_starts": cells_taken(fleet.cells, span),
         "downloaded_gb": sums.downloaded_mb / MB_PER_GB,

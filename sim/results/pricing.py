@@ -134,13 +134,16 @@ class PriceBook:
         Returns:
             float64[s]: the sum of the billed phases, left to right; 0 if start-up is not billed.
         """
-        start_up = [name for name in starts.phases if name != HANDLER]
-        billed = [name for name in start_up if name in self.start_up_phases] or start_up
         total = np.zeros(starts.row.size)
-        for place, name in enumerate(starts.phases):
-            if name in billed and self.bills_start_up:
-                total += starts.phase_s(place)
+        for place in self.billed_phases(starts.phases):
+            total += starts.phase_s(place)
         return total
+
+    def billed_phases(self, phases: Sequence[str]) -> list[int]:
+        """The places, among the phases of a start, of those that are billed; none if start-up is not."""
+        start_up = [name for name in phases if name != HANDLER]
+        billed = [name for name in start_up if name in self.start_up_phases] or start_up
+        return [place for place, name in enumerate(phases) if name in billed] if self.bills_start_up else []
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """The canonical form of a trace: a folder of Parquet files, byte-identical for the same trace.
 
 ======================= ================================================================================
-``trace.json``          format and its version, horizon, origin (`about`), recipe and minutes of the counts
+``trace.json``          format and its version, horizon, number of calls, origin (`about`), and of counts (whose calls
+                        are their sum) recipe, minutes and replication
 ``functions.parquet``   a row a function, the columns of `sim.workload.functions`
-``invocations.parquet`` a row a call: function int32, arrival_s and duration_s float64, ascending by arrival
-``counts.parquet``      only of a trace made from counts: function, minute, count, a row a non-empty cell
+``invocations.parquet`` of a recorded trace, a row a call: function int32, arrival_s and duration_s float64, ascending
+                        by arrival
+``counts.parquet``      of a trace of counts, instead: function, minute, count, a row a non-empty cell
 ``durations.parquet``   only with it: a row a function, its average and quantiles in seconds
 ``averages.parquet``    only where it is known: the average of each of the counts' cells in seconds, a row a cell
 ======================= ================================================================================
 
-`sim.workload.readers.canonical` reads it.
+A recorded trace is of version 1. Counts are of version 2; in version 1 they had the calls of one replication beside
+them. `sim.workload.readers.canonical` reads both.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "keepwarm-trace"
 VERSION: Final = 1
+COUNTS_VERSION: Final = 2
 
 TRACE: Final = "trace.json"
 FUNCTIONS: Final = "functions.parquet"
@@ -125,22 +129,29 @@ def _replace(fresh: Path, target: Path) -> None:
 
 def _write_all(trace: Trace, folder: Path) -> None:
     _write_parquet(folder, FUNCTIONS, {column: trace.functions[column] for column in telling(trace.functions)})
-    _write_parquet(folder, INVOCATIONS, {
-        "function": trace.function, "arrival_s": trace.arrival_s, "duration_s": trace.duration_s
-    })  # fmt: skip
     head: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "horizon_s": trace.horizon_s,
-        "calls": len(trace),
+        "calls": 0,
         "recipe": None,
         "spans": None,
         "about": dict(trace.about),
     }
-    if trace.counts is not None:
-        _write_counts(trace.counts, folder)
-        head["recipe"] = asdict(trace.counts.recipe)
-        head["spans"] = [list(span) for span in trace.counts.spans]
+    counts = trace.counts
+    if counts is None:
+        columns = {"function": trace.function, "arrival_s": trace.arrival_s, "duration_s": trace.duration_s}
+        _write_parquet(folder, INVOCATIONS, columns)
+        head["calls"] = len(trace)
+    else:
+        _write_counts(counts, folder)
+        head |= {
+            "version": COUNTS_VERSION,
+            "calls": int(counts.count.sum()),
+            "recipe": asdict(counts.recipe),
+            "spans": [list(span) for span in counts.spans],
+            "replication": trace.replication,
+        }
     try:
         text = json.dumps(head, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,16 +17,22 @@ from sim.core.errors import TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import arrivals
 from sim.workload.arrivals import MINUTE_S
+from sim.workload.counted import CountedTrace
 from sim.workload.durations import FIXED, MODELS, PROBABILITIES, DurationStatistics
 from sim.workload.functions import FROM_ZERO
-from sim.workload.trace import Trace
+from sim.workload.memory import default_limit_mb
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Calls = tuple[npt.NDArray[np.int32], FloatArray, FloatArray]
+"""The columns of a trace: function, arrival_s, duration_s."""
 
 BATCH_CALLS: Final = 1 << 17
 """Calls made at a time: whole minutes, so that sorting stays inside a batch and its scratch memory small."""
+BYTES_A_CALL: Final = 20
+"""int32 function, float64 arrival and duration."""
+_MOST_CALLS: Final = 2**31 - 1
+_MB: Final = 1024.0**2
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class CountSource:
     Attributes:
         function: int32[c], index in `functions`.
         minute: int32[c], counted from the first minute selected.
-        count: int64[c], calls of the cell, 1 or more.
+        count: int32[c], calls of the cell, 1 or more (whole numbers of any type are taken).
         functions: the table of functions.
         durations: what is known of their durations.
         spans: the selected minutes as runs of (label of the first, number of minutes), in order of time.
@@ -83,16 +90,17 @@ class CountSource:
 
     function: npt.NDArray[np.int32]
     minute: npt.NDArray[np.int32]
-    count: IntArray
+    count: npt.NDArray[Any]
     functions: pd.DataFrame
     durations: DurationStatistics
     spans: tuple[tuple[int, int], ...]
     recipe: Recipe
 
     def __post_init__(self) -> None:
+        _check(self)
+        object.__setattr__(self, "count", self.count.astype(np.int32, copy=False))
         for column in (self.function, self.minute, self.count):
             column.flags.writeable = False
-        _check(self)
 
     @property
     def minutes(self) -> int:
@@ -146,35 +154,73 @@ class CountSource:
             durations=self.durations.select(None, cells), spans=_runs(self.labels[kept_minutes]),
         )  # fmt: skip
 
-    def draw(self, replication: int, about: Mapping[str, Any]) -> Trace:
-        """The trace of one replication, sorted by arrival; ties in order of function, then of the call in its cell.
+    def draw(self, replication: int, about: Mapping[str, Any]) -> CountedTrace:
+        """The trace of one replication, which makes its calls when they are asked for.
 
         Args:
             replication: its number, from 0; without effect where the recipe draws nothing.
             about: the origin that the trace is to carry.
         """
-        count = self._drawn_counts(replication)
+        return CountedTrace(self.functions, self.horizon_s, about, counts=self, replication=replication)
+
+    def columns(self, replication: int) -> Calls:
+        """The calls of one replication, sorted by arrival; ties in order of function, then of the call in its cell.
+
+        Raises:
+            TraceError: they would not fit into memory.
+        """
+        count = self.drawn_counts(replication)
         calls = int(count.sum())
+        _require_room(calls)
         function, arrival, duration = np.empty(calls, np.int32), np.empty(calls), np.empty(calls)
         place, last = self._maker(replication), 0
         for cells in self._batches(count):
             part = slice(last, last + int(count[cells].sum()))
             function[part], arrival[part], duration[part] = place(cells, count[cells])
             last = part.stop
-        return Trace(function, arrival, duration, self.functions, self.horizon_s, self, about)
+        for column in (function, arrival, duration):
+            column.flags.writeable = False
+        return function, arrival, duration
 
-    def _streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
+    def calls_per_function(self, replication: int) -> IntArray:
+        """int64[F]: the calls of each function in one replication, without making them."""
+        calls = np.bincount(self.function, self.drawn_counts(replication), len(self.functions))
+        return calls.astype(np.int64)
+
+    def tell(self, digest: hashlib.blake2b, replication: int) -> None:
+        """Feed a hash with all that the calls of one replication depend on, and with nothing else."""
+        recipe, known = self.recipe, self.durations
+        digest.update(repr((recipe.arrivals, recipe.durations, self.count.size)).encode())
+        columns: list[npt.NDArray[Any]] = [self.function, self.minute, self.count]
+        if recipe.durations == "per_minute":
+            assert known.cell_average_s is not None
+            columns.append(known.cell_average_s)
+        else:  # of functions that are called
+            called = np.bincount(self.function, minlength=len(self.functions)) > 0
+            columns.append((known.average_s if recipe.durations == "mean" else known.quantiles_s)[called])
+        if recipe.is_random:
+            digest.update(repr((recipe.seed, replication)).encode())
+            columns += [self.labels, *self._keys]
+        for column in columns:
+            digest.update(np.ascontiguousarray(column).data)
+
+    @property
+    def _keys(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         table = self.functions
-        high, low = function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
-        return stream(self.recipe.seed, replication, purpose, high, low)
+        return function_keys(table["owner"].tolist(), table["app"].tolist(), table["name"].tolist())
 
-    def _drawn_counts(self, replication: int) -> IntArray:
+    def streams(self, replication: int, purpose: str) -> npt.NDArray[np.uint64]:
+        """uint64[F]: what each function's draws of a purpose come from (``arrival_counts, arrivals, durations``)."""
+        return stream(self.recipe.seed, replication, purpose, *self._keys)
+
+    def drawn_counts(self, replication: int) -> npt.NDArray[Any]:
+        """int[c]: the calls of each cell in one replication; 0 is possible where they are drawn."""
         if self.recipe.arrivals != "poisson":
             return self.count
-        keys = self._streams(replication, "arrival_counts")
+        keys = self.streams(replication, "arrival_counts")
         return poisson_quantile(uniforms(keys[self.function], self.labels[self.minute]), self.count)
 
-    def _batches(self, count: IntArray) -> Iterator[slice]:
+    def _batches(self, count: npt.NDArray[Any]) -> Iterator[slice]:
         """Runs of cells that are whole minutes: as many as make at most `BATCH_CALLS` calls, or one."""
         cell = np.searchsorted(self.minute, np.arange(self.minutes + 1))
         calls = np.concatenate(([0], np.cumsum(count)))[cell]
@@ -185,12 +231,12 @@ class CountSource:
             yield slice(int(cell[first]), int(cell[last]))
             first = last
 
-    def _maker(self, replication: int) -> Callable[[slice, IntArray], Calls]:
+    def _maker(self, replication: int) -> Callable[[slice, npt.NDArray[Any]], Calls]:
         """What makes the calls of a run of cells that are whole minutes."""
         placement, model = arrivals.KINDS[self.recipe.arrivals], MODELS[self.recipe.durations](self.durations)
-        arrival_keys, duration_keys = (self._streams(replication, purpose) for purpose in ("arrivals", "durations"))
+        arrival_keys, duration_keys = (self.streams(replication, purpose) for purpose in ("arrivals", "durations"))
 
-        def make(cells: slice, count: IntArray) -> Calls:
+        def make(cells: slice, count: npt.NDArray[Any]) -> Calls:
             row = np.repeat(np.arange(count.size), count)
             number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
             function, minute = self.function[cells][row], self.minute[cells][row].astype(np.int64)
@@ -201,6 +247,16 @@ class CountSource:
             return function[order], arrival[order], duration[order]
 
         return make
+
+
+def _require_room(calls: int) -> None:
+    """Refuse to make calls that would not fit into memory."""
+    needed_mb, limit_mb = calls * BYTES_A_CALL / _MB, default_limit_mb()
+    if needed_mb > limit_mb:
+        raise TraceError(
+            f"{calls:,} calls would need {needed_mb:,.0f} MB, over the {limit_mb:,.0f} MB that may be used (half of"
+            " what is free): take fewer minutes or functions"
+        )
 
 
 def _runs(labels: npt.NDArray[np.uint64]) -> tuple[tuple[int, int], ...]:
@@ -223,9 +279,10 @@ def _check(source: CountSource) -> None:
         raise TraceError("durations='per_minute', but the source has no averages of minutes")
     in_range = (source.function >= 0) & (source.function < functions)
     in_range &= (source.minute >= 0) & (source.minute < source.minutes) & (source.count > 0)
+    in_range &= source.count <= _MOST_CALLS
     if not in_range.all():
         row = int(np.argmin(in_range))
-        raise TraceError(f"a cell names no function or minute, or has no calls{FROM_ZERO}", row=row)
+        raise TraceError(f"a cell names no function or minute, or has no calls or too many{FROM_ZERO}", row=row)
     place = source.minute.astype(np.int64) * functions + source.function
     rises = place[1:] > place[:-1]
     if not rises.all():

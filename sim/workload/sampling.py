@@ -21,7 +21,7 @@ from sim.core.errors import ConfigError, TraceError
 from sim.core.random import function_keys, stream, uniforms
 from sim.workload import checks
 from sim.workload.counts import CountSource
-from sim.workload.selection import Population, check_spans, select_functions, select_spans
+from sim.workload.selection import Population, check_spans, select_spans
 from sim.workload.synthesis.draws import apportion
 from sim.workload.trace import Trace
 from sim.workload.transform import Transform
@@ -40,7 +40,7 @@ class FunctionSample(Transform):
 
     def changed(self, trace: Trace) -> Trace:
         """The trace of the functions chosen."""
-        return select_functions(trace, self.choose(Population.of(trace)))
+        return trace.slice(functions=self.choose(Population.of(trace)))
 
     def of_counts(self, source: CountSource) -> CountSource:
         """The counts of the functions that `apply` would choose; no call is made, however many there are."""

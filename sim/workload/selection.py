@@ -12,6 +12,7 @@ import pandas as pd
 
 from sim.core.errors import TraceError
 from sim.workload.arrivals import MINUTE_S
+from sim.workload.counted import CountedTrace
 from sim.workload.counts import CountSource
 from sim.workload.trace import Trace
 
@@ -58,7 +59,8 @@ class Population:
             busy_s = np.bincount(source.function, source.duration_s, len(source.functions))
             return cls(source.functions, count_cells(source), busy_s / np.maximum(source.calls_per_function, 1))
         function, minute = counts.function.astype(np.int64), counts.minute.astype(np.int64)
-        return cls(source.functions, Cells(function, minute, counts.count, counts.minutes), counts.durations.average_s)
+        cells = Cells(function, minute, counts.count.astype(np.int64), counts.minutes)
+        return cls(source.functions, cells, counts.durations.average_s)
 
     @property
     def calls(self) -> IntArray:
@@ -73,27 +75,6 @@ def count_cells(trace: Trace) -> Cells:
     minute: IntArray = np.minimum((trace.arrival_s / MINUTE_S).astype(np.int64), minutes - 1)
     place, count = np.unique(minute * functions + trace.function, return_counts=True)
     return Cells(place % functions, place // functions, count.astype(np.int64), minutes)
-
-
-def select_functions(trace: Trace, chosen: IntArray) -> Trace:
-    """The trace of some functions: their calls as they are, and their counts if the trace has them.
-
-    Args:
-        trace: from which to choose.
-        chosen: indices, ascending, none twice.
-    """
-    number = np.full(len(trace.functions), -1, np.int32)
-    number[chosen] = np.arange(chosen.size, dtype=np.int32)
-    function = number[trace.function]
-    kept = function >= 0
-    return replace(
-        trace,
-        function=function[kept],
-        arrival_s=trace.arrival_s[kept],
-        duration_s=trace.duration_s[kept],
-        functions=trace.functions.iloc[chosen].reset_index(drop=True),
-        counts=None if trace.counts is None else trace.counts.of_functions(chosen),
-    )
 
 
 def select_spans(trace: Trace, spans_s: Spans) -> Trace:
@@ -111,7 +92,10 @@ def select_spans(trace: Trace, spans_s: Spans) -> Trace:
         TraceError: a span that is empty, reversed, overlaps the one before or lies beyond the horizon.
     """
     check_spans(spans_s, trace.horizon_s)
-    rows, arrivals, before = [], [], 0.0
+    counts = None if trace.counts is None else trace.counts.of_minutes(spans_s)
+    if isinstance(trace, CountedTrace) and counts is not None:
+        return replace(trace, counts=counts, horizon_s=counts.horizon_s)
+    trace, rows, arrivals, before = trace.recorded(), [], [], 0.0
     for start, end in spans_s:
         first, last = np.searchsorted(trace.arrival_s, (start, end), "left").tolist()
         last = len(trace) if end == trace.horizon_s else last
@@ -119,14 +103,12 @@ def select_spans(trace: Trace, spans_s: Spans) -> Trace:
         arrivals.append(trace.arrival_s[first:last] - start + before)
         before += end - start
     chosen = np.concatenate(rows)
-    counts = None if trace.counts is None else trace.counts.of_minutes(spans_s)
     return replace(
-        trace if counts is not None else trace.recorded(),
+        trace,
         function=trace.function[chosen],
         arrival_s=np.concatenate(arrivals),
         duration_s=trace.duration_s[chosen],
         horizon_s=before,
-        counts=counts,
     )
 
 

@@ -44,8 +44,9 @@ class Trace:
         duration_s: float64[n], service time in seconds, without any start-up.
         functions: the table of functions (see `sim.workload.functions`).
         horizon_s: the declared span of the trace; its last arrival where nothing is declared.
-        counts: where the source is counts a minute, those counts and the recipe that made the columns; else None.
         about: facts on the origin: format, path, licence, what a reader had to fall back on (the load report).
+        counts: where calls are made from counts a minute (`sim.workload.counted`), those; else None.
+        replication: which draw of the counts this is; 0 of a recorded trace.
     """
 
     function: IntArray
@@ -53,8 +54,9 @@ class Trace:
     duration_s: FloatArray
     functions: pd.DataFrame
     horizon_s: float
-    counts: CountSource | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    counts: CountSource | None = field(default=None, init=False)
+    replication: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         for column in (self.function, self.arrival_s, self.duration_s):
@@ -153,7 +155,8 @@ class Trace:
 
         Time is counted from `start_s` anew. Without `end_s` the slice runs to the end, the last arrival included. The
         function table holds the functions chosen, in the order given. A trace made from counts stays one where the span
-        is whole minutes (calls that tie are then in the order of the functions chosen); else see `recorded`.
+        is whole minutes: its calls are those that the counts of these minutes make, the same as in the whole but for
+        the rounding of arrivals (calls that tie are in the order of the functions chosen); else see `recorded`.
 
         Args:
             start_s: of the span, in seconds of this trace.
@@ -163,13 +166,9 @@ class Trace:
         Raises:
             TraceError: an empty or reversed span, one that begins after the horizon, unknown functions.
         """
-        stop, counts = self.horizon_s if end_s is None else float(end_s), self.counts
-        if not 0 <= start_s <= min(stop, self.horizon_s) or (start_s == stop and end_s is not None):
-            raise TraceError(f"cannot slice from {start_s} s to {stop} s")
+        stop = self._stop_s(start_s, end_s)
         first = int(np.searchsorted(self.arrival_s, start_s, "left"))
         last = len(self) if end_s is None else int(np.searchsorted(self.arrival_s, stop, "left"))
-        if counts is not None and (start_s > 0 or end_s is not None):
-            counts = counts.of_minutes([(start_s, min(stop, self.horizon_s))]) if self._ends_as_counted else None
         rows: Any = slice(first, last)
         function, table = self.function[rows], self.functions
         if functions is not None:
@@ -180,23 +179,21 @@ class Trace:
             rows = first + np.flatnonzero(kept)
             function = number[function[kept]]
             table = table.iloc[chosen].reset_index(drop=True)
-            if counts is not None:
-                counts = counts.of_functions(chosen)
-                order = np.lexsort((function, self.arrival_s[rows]))  # as they are drawn
-                rows, function = rows[order], function[order]
         return replace(
-            self if counts is not None else self.recorded(),
+            self,
             function=function.copy(),
             arrival_s=self.arrival_s[rows] - start_s,
             duration_s=self.duration_s[rows].copy(),
             functions=table,
             horizon_s=min(stop, self.horizon_s) - start_s,
-            counts=counts,
         )
 
-    @property
-    def _ends_as_counted(self) -> bool:
-        return self.counts is not None and self.horizon_s == self.counts.horizon_s
+    def _stop_s(self, start_s: float, end_s: float | None) -> float:
+        """The end of a slice in seconds, if there can be such a slice."""
+        stop = self.horizon_s if end_s is None else float(end_s)
+        if not 0 <= start_s <= min(stop, self.horizon_s) or (start_s == stop and end_s is not None):
+            raise TraceError(f"cannot slice from {start_s} s to {stop} s")
+        return stop
 
     def _indices(self, chosen: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         index, _ = _match_functions(chosen, self.functions)
@@ -205,39 +202,39 @@ class Trace:
         return index.astype(np.int64)
 
     def draw(self, replication: int) -> Trace:
-        """The trace of another replication: arrivals and durations made anew from the counts.
+        """The trace of another replication: of counts, with arrivals and durations made anew.
 
         A recorded trace is the same in every replication, and so is one whose recipe draws nothing at random.
         """
-        if self.counts is None or not self.is_random:
-            return self
-        made = self.counts.draw(replication, self.about)
-        return replace(made, functions=self.functions, horizon_s=self.horizon_s)  # both may have been replaced here
+        return self
 
     def recorded(self) -> Trace:
         """The same calls without their counts: those of every replication.
 
         Where another replication would have had others, ``about["frozen"]`` says what these are one draw of.
         """
-        if self.counts is None:
-            return self
-        drawn = self.counts.recipe.drawn
-        about = {**self.about, "frozen": f"one draw of {drawn}"} if drawn else self.about
-        return replace(self, counts=None, about=about)
+        return self
 
     @property
     def is_random(self) -> bool:
         """Whether `draw` can give two different traces."""
-        return self.counts is not None and self.counts.recipe.is_random
+        return False
 
     def content_hash(self) -> str:
-        """A hash of all that a simulation sees: columns, function table and horizon."""
+        """A hash of all that a simulation sees: calls, function table and horizon.
+
+        Of a trace of counts it is made of what its calls are made of, and so another than that of the same calls
+        recorded.
+        """
         digest = hashlib.blake2b(digest_size=16)
-        for column in (self.function, self.arrival_s, self.duration_s):
-            digest.update(np.ascontiguousarray(column).data)
+        self._tell_calls(digest)
         digest.update(self.functions[telling(self.functions)].to_csv(index=False).encode())
         digest.update(repr(self.horizon_s).encode())
         return digest.hexdigest()
+
+    def _tell_calls(self, digest: hashlib.blake2b) -> None:
+        for column in (self.function, self.arrival_s, self.duration_s):
+            digest.update(np.ascontiguousarray(column).data)
 
     def save(self, path: str | Path) -> Path:
         """Write the canonical Parquet form, a folder (see `sim.workload.canonical`); returns its path."""

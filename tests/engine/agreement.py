@@ -15,6 +15,8 @@ OF_CALLS = ("function", "arrival_s", "start_s", "end_s", "start_kind", "outcome"
             "idle_since_s")  # fmt: skip
 OF_INSTANCES = ("function", "instance", "created_s", "ready_s", "awaited", "idle_since_s", "ended_s")
 PRICE, PROVIDER = sim.load_pricing(), sim.load_provider()
+MONEY_AND_MEANS = ("user_cost", "latency_mean", "wait_mean", "cold_wait_mean", "downloaded")
+"""What is added function by function where no call is kept, and so may differ in the last digits."""
 SECONDS = ("starting_s", "unawaited_start_s", "busy_s", "idle_s", "wait_s")
 
 
@@ -66,4 +68,5 @@ def assert_same_sums(trace: sim.Trace, policy: KeepAlive, platform: Platform, **
         pd.testing.assert_frame_equal(result.functions, theirs.functions[list(result.functions)], check_exact=True)
         np.testing.assert_allclose(*money, rtol=1e-9, atol=1e-18)
         pd.testing.assert_series_equal(result.summary, theirs.summary, rtol=1e-9, atol=1e-15)
-    pd.testing.assert_series_equal(ours[0].summary, ours[1].summary, check_exact=True)
+    exact = [name for name in ours[0].summary.index if not name.startswith(MONEY_AND_MEANS)]
+    pd.testing.assert_series_equal(ours[0].summary[exact], ours[1].summary[exact], check_exact=True)

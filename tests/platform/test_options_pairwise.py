@@ -55,6 +55,7 @@ from sim.results.columns import (
     WARM,
     Columns,
 )
+from sim.results.fleet_sums import fleet_sums
 
 PHASES = PhasedStart({"create": Exponential(0.4), "runtime": LogNormal(0.3, 2.0)})
 LOADING = PhasedStart({"create": Exponential(0.4), "handler": LogNormal(0.3, 2.0)})
@@ -372,8 +373,9 @@ def check_memory_time(ran: Ran, from_s: float) -> None:
 
     deployed = ran.platform.deployed(ran.trace.functions)
     sums = call_sums(ran.columns, ran.trace.service_s, deployed["memory_mb"].to_numpy(), span, PRICE)
-    table = metrics.per_function(sums, ran.columns, deployed, span, PRICE)
-    summary = metrics.summarise(sums, ran.columns, table, span, PROVIDER)
+    fleet = fleet_sums(ran.columns, deployed["memory_mb"].to_numpy(), span, PRICE)
+    table = metrics.per_function(sums, fleet, deployed)
+    summary = metrics.summarise(sums, fleet, table, span, PROVIDER)
     gb = deployed["memory_mb"].to_numpy() / 1024
     gb_s = dict.fromkeys(("life", "starting", "unawaited", "busy"), 0.0)
     for life, calls in ran.by_instance():

@@ -14,6 +14,7 @@ from sim.results import call_sums as of_calls
 from sim.results import metrics
 from sim.results.call_sums import Span, call_sums, quantile
 from sim.results.columns import NOT_STARTED, REJECTED, TIMED_OUT
+from sim.results.fleet_sums import fleet_sums
 from sim.results.metrics import cold_shares
 from sim.results.pricing import PriceBook, ProviderPrice
 
@@ -244,8 +245,9 @@ def test_calls_that_never_started_count_as_calls_and_nowhere_else() -> None:
                                                 end_s=end_s))  # fmt: skip
     span = Span(5.0, 18.0)
     sums = call_sums(columns, CALLS.duration_s[:4], CALLS.functions["memory_mb"].to_numpy(), span, PRICE)
-    table = metrics.per_function(sums, columns, CALLS.functions, span, PRICE)
-    summary = metrics.summarise(sums, columns, table, span, PROVIDER)
+    fleet = fleet_sums(columns, CALLS.functions["memory_mb"].to_numpy(), span, PRICE)
+    table = metrics.per_function(sums, fleet, CALLS.functions)
+    summary = metrics.summarise(sums, fleet, table, span, PROVIDER)
     counts = summary[["invocations", "warm", "cold_starts", "rejected", "timed_out"]]
     assert counts.tolist() == [3, 1, 1, 1, 1]
     assert summary["cold_start_rate"] == 1 / 2

@@ -304,19 +304,27 @@ def test_a_missing_companion_is_named(published):
 
 
 def test_what_would_not_fit_is_refused_with_its_size(sample):
-    invocations(sample / "invocations.csv", (1, 2), {F: (2**31 - 1, 10), G: (0, 2**31 - 1)})
+    rows = {f: tuple(range(1, 1441)) for f in (F, G, H)}
+    invocations(sample / "invocations.csv", tuple(range(1440)), rows)
     with pytest.raises(TraceError) as error:
-        load_trace(sample, memory_limit_mb=1000)
+        load_trace(sample, memory_limit_mb=0.1)
     advice = [
-        "4,294,967,304 calls",
-        "81,920 MB",
-        "1,000 MB",
-        "about 0.012",
+        "4,320 minutes of functions",
+        "about 0.38",
         "days, minutes, functions or a share",
         "memory_limit_mb",
     ]
     assert all(part in str(error.value) for part in advice), error.value
-    assert len(load_trace(sample, functions=["f"], minutes=(1, 1), memory_limit_mb=1)) == 10
+    assert len(load_trace(sample, functions=["f"], minutes=(1, 1), memory_limit_mb=0.1)) == 2
+
+
+def test_calls_that_would_not_fit_are_counted_but_not_made(sample):
+    invocations(sample / "invocations.csv", (1, 2), {F: (2**31 - 1, 10), G: (2**31 - 1, 2**31 - 1)})
+    trace = load_trace(sample, memory_limit_mb=1)
+    assert len(trace) == 3 * (2**31 - 1) + 10
+    with pytest.raises(TraceError, match=r"6,442,450,951 calls would need 122,880 MB.* fewer minutes or functions"):
+        trace.arrival_s  # noqa: B018
+    assert trace.slice(60.0, functions=["f"]).arrival_s.tolist() == [6.0 * i + 3.0 for i in range(10)]
 
 
 def test_the_default_limit_is_some_of_the_memory_there_is():

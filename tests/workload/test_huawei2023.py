@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim import TraceError, load_trace
-from sim.workload.selection import select_functions, select_spans
+from sim.workload.selection import select_spans
 
 DAY = 1440
 NAN = ""
@@ -166,7 +166,7 @@ def test_a_saved_average_that_is_none_is_named(private, tmp_path):
 
 def test_parts_of_the_trace_keep_their_delays(private):
     trace = load_trace(private, arrivals="uniform")
-    for part in (select_functions(trace, np.array([0, 2])), select_spans(trace, [(60.0, 180.0), (86_400.0, 86_460.0)])):
+    for part in (trace.slice(functions=[0, 2]), select_spans(trace, [(60.0, 180.0), (86_400.0, 86_460.0)])):
         assert part.counts is not None
         assert part.draw(0).duration_s.tolist() == part.duration_s.tolist()
         assert part.draw(1).duration_s.size == len(part) > 0
@@ -255,7 +255,7 @@ def test_bad_tables_are_named(private, spoil, parts):
         ({"arrivals": "late"}, ["arrivals"]),
         ({"delay_unit": "us"}, ["delay_unit", "'s', 'ms'"]),
         ({"duration_s": -1}, ["duration_s"]),
-        ({"memory_limit_mb": 1e-5}, ["13 calls", "memory_limit_mb"]),
+        ({"memory_limit_mb": 1e-5}, ["7 minutes of functions", "memory_limit_mb"]),
     ],
 )
 def test_impossible_options_are_named(private, options, parts):

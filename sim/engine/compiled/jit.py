@@ -47,7 +47,7 @@ def entry(function: F) -> F:
 def _digest() -> str:
     """Of the sources of all that is compiled: numba itself looks only at the file of the function that it keeps."""
     whole = hashlib.blake2b(digest_size=8)
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         whole.update(file.read_bytes())
     return whole.hexdigest()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import TraceError
-from sim.workload.canonical import AVERAGES, COUNTS, DURATIONS, FORMAT, FUNCTIONS, INVOCATIONS, TRACE, VERSION, schema
+from sim.workload.canonical import (
+    AVERAGES,
+    COUNTS,
+    COUNTS_VERSION,
+    DURATIONS,
+    FORMAT,
+    FUNCTIONS,
+    INVOCATIONS,
+    TRACE,
+    VERSION,
+    schema,
+)
+from sim.workload.counted import CountedTrace
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.durations import DurationStatistics
 from sim.workload.functions import FROM_ZERO, LATER, function_table
 from sim.workload.readers.faults import Faults
 from sim.workload.trace import Trace
+
+_KEYS: Final = (
+    ("calls", int), ("about", dict), ("recipe", dict | None), ("spans", list | None), ("replication", int)
+)  # fmt: skip
+"""What else ``trace.json`` must have."""
+_ROUNDING_S: Final = 1e-6
 
 Columns = dict[str, np.ndarray[Any, Any]]
 FloatArray = npt.NDArray[np.float64]
@@ -41,16 +60,41 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
     """
     head = _head(path / TRACE)
     functions = _functions(path / FUNCTIONS)
+    counts = None if head["recipe"] is None else _counted(path, head, functions)
+    if counts is not None and head["version"] == COUNTS_VERSION:
+        return counts
+    recorded = _recorded(path, head, functions, Faults(lenient))
+    return recorded if counts is None else _of_version_1(recorded, counts)
+
+
+def _recorded(path: Path, head: dict[str, Any], functions: pd.DataFrame, faults: Faults) -> Trace:
     calls = _columns(path / INVOCATIONS)
     if len(calls["function"]) != head["calls"]:
         raise TraceError(f"{len(calls['function'])} calls, but {TRACE} says {head['calls']}", file=path / INVOCATIONS)
-    faults = Faults(lenient)
     function, arrival_s, duration_s = _good_calls(path / INVOCATIONS, calls, len(functions), faults)
-    counts = _counts(path, head, functions) if head["recipe"] is not None else None
     about = head["about"]
     if faults.rows:
         about = about | {"report": dict(about.get("report", {})) | faults.report()}
-    return Trace(function, arrival_s, duration_s, functions, head["horizon_s"], counts, about)
+    return Trace(function, arrival_s, duration_s, functions, head["horizon_s"], about)
+
+
+def _counted(path: Path, head: dict[str, Any], functions: pd.DataFrame) -> CountedTrace:
+    counts = _counts(path, head, functions)
+    calls = int(counts.count.sum())
+    if head["version"] == COUNTS_VERSION and calls != head["calls"]:
+        raise TraceError(f"{calls} calls, but {TRACE} says {head['calls']}", file=path / COUNTS)
+    return CountedTrace(functions, head["horizon_s"], head["about"], counts=counts, replication=head["replication"])
+
+
+def _of_version_1(recorded: Trace, counted: CountedTrace) -> Trace:
+    """The counts, if the calls beside them are what they make; else these calls, which nobody can draw again.
+
+    They were rounded otherwise where the trace was a slice, and may be of another replication: which was not said.
+    """
+    same = np.array_equal(recorded.function, counted.function)
+    if same and np.allclose(recorded.arrival_s, counted.arrival_s, rtol=0.0, atol=_ROUNDING_S):
+        return counted
+    return replace(recorded, about=counted.recorded().about)
 
 
 def _head(file: Path) -> dict[str, Any]:
@@ -62,15 +106,19 @@ def _head(file: Path) -> dict[str, Any]:
         raise TraceError(f"not JSON: {error}", file=file) from None
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise TraceError(f"its format is not {FORMAT!r}", file=file)
-    if head.get("version") != VERSION:
-        raise TraceError(f"is of version {head.get('version')!r}; this program reads {VERSION}", file=file)
+    if head.get("version") not in (VERSION, COUNTS_VERSION):
+        known = f"{VERSION} and {COUNTS_VERSION}"
+        raise TraceError(f"is of version {head.get('version')!r}; this program reads {known}", file=file)
     horizon = head.get("horizon_s")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float) or not 0 <= horizon < np.inf:
         raise TraceError(f"must be a finite number >= 0, not {horizon!r}", file=file, column="horizon_s")
     head["horizon_s"] = float(horizon)
-    for key, kinds in (("calls", int), ("about", dict), ("recipe", dict | None), ("spans", list | None)):
+    head.setdefault("replication", 0)
+    for key, kinds in _KEYS:
         if not isinstance(head.get(key, ()), kinds):
             raise TraceError("is missing, or of the wrong kind", file=file, column=key)
+    if head["version"] == COUNTS_VERSION and head["recipe"] is None:
+        raise TraceError(f"is missing, though version {COUNTS_VERSION} has counts", file=file, column="recipe")
     return head
 
 

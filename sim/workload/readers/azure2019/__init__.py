@@ -65,7 +65,8 @@ def read(
         functions: values of HashFunction; all by default.
         share: of the functions, sampled by hash: a smaller share is a part of a larger one.
         share_seed: of that sample.
-        memory_limit_mb: what the trace may take at most; by default half of the memory that is free.
+        memory_limit_mb: what the counts may take at most while they are read; by default half of the memory that is
+            free.
         lenient: leave out rows that cannot be used, and count them. A row of invocations is a function's whole day; one
             of durations or memory is as good as missing.
 

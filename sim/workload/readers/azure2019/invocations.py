@@ -18,8 +18,6 @@ from sim.workload.readers.faults import Faults
 from sim.workload.readers.selection import Selection
 
 TEXT_COLUMNS: Final = (*FUNCTION, "Trigger")
-BYTES_A_CALL: Final = 20
-"""int32 function, float64 arrival and duration."""
 BYTES_A_CELL: Final = 64
 """At the peak, while cells are sorted."""
 _MB: Final = 1024.0**2
@@ -69,8 +67,8 @@ class Invocations:
 
     @property
     def needed_mb(self) -> float:
-        """What the trace takes at its largest while it is made."""
-        return (self.calls * BYTES_A_CALL + self.cell_count * BYTES_A_CELL) / _MB
+        """What the counts take at their largest while they are put together."""
+        return self.cell_count * BYTES_A_CELL / _MB
 
     def number(self, key: str, row: list[str]) -> int:
         """The index of a chosen function, a new one if it is new."""
@@ -91,7 +89,7 @@ class Invocations:
         else:
             self.cells.clear()
 
-    def in_order(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    def in_order(self) -> Cells:
         """Function, minute and count of all cells, by minute, then function.
 
         Raises:
@@ -100,13 +98,14 @@ class Invocations:
         if self.needed_mb > self.limit_mb:
             share = self.limit_mb / self.needed_mb
             raise TraceError(
-                f"{self.calls:,} calls would need {self.needed_mb:,.0f} MB, over the {self.limit_mb:,.0f} MB allowed:"
-                f" select days, minutes, functions or a share (about {share:.2g} would fit), or raise memory_limit_mb"
+                f"{self.cell_count:,} minutes of functions would need {self.needed_mb:,.0f} MB, over the"
+                f" {self.limit_mb:,.0f} MB allowed: select days, minutes, functions or a share"
+                f" (about {share:.2g} would fit), or raise memory_limit_mb"
             )
         columns = zip(*self.cells, strict=True) if self.cells else ([np.empty(0, np.int32)] for _ in range(3))
         function, minute, count = (np.concatenate(column) for column in columns)
         order = np.lexsort((function, minute))
-        return function[order], minute[order], count[order].astype(np.int64)
+        return function[order], minute[order], count[order]
 
 
 def choose_parts(days: Sequence[Day], minutes: Sequence[int] | None) -> list[Part]:

@@ -94,7 +94,8 @@ def read(
         duration_s: of all calls, where there are no delays.
         memory_mb: of every function; by default the memory of its instances divided by their number, where both are
             there.
-        memory_limit_mb: what the trace may take at most; by default half of the memory that is free.
+        memory_limit_mb: what the counts may take at most while they are read; by default half of the memory that is
+            free.
         lenient: leave out rows that cannot be used, and count them. A row is a minute of all functions.
 
     Returns:

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from sim.core.errors import TraceError
 from sim.workload.durations import PROBABILITIES, DurationStatistics
 
-BYTES_A_CALL: Final = 20
-"""int32 function, float64 arrival and duration."""
 BYTES_A_CELL: Final = 64
 """At the peak, while they are put together."""
 _MB: Final = 1024.0**2
@@ -27,7 +25,7 @@ class Cells:
 
     Attributes:
         functions: how many there are.
-        limit_mb: what they and their calls may take.
+        limit_mb: what they may take.
         parts: function, minute, count and average duration in seconds (NaN where not known), four arrays a day.
         calls, cells: their sums, also when they are too many to hold.
         busy_s, timed: float64[F]: for the average of each function, the time of its calls whose duration is known, and
@@ -71,8 +69,8 @@ class Cells:
 
     @property
     def needed_mb(self) -> float:
-        """What the trace takes at its largest while it is made."""
-        return (self.calls * BYTES_A_CALL + self.cells * BYTES_A_CELL) / _MB
+        """What the counts take at their largest while they are put together."""
+        return self.cells * BYTES_A_CELL / _MB
 
     def columns(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], IntArray, FloatArray]:
         """Function, minute, count and average duration of all cells.
@@ -83,8 +81,9 @@ class Cells:
         if self.needed_mb > self.limit_mb:
             share = self.limit_mb / self.needed_mb
             raise TraceError(
-                f"{self.calls:,} calls would need {self.needed_mb:,.0f} MB, over the {self.limit_mb:,.0f} MB allowed:"
-                f" select days, minutes, functions or a share (about {share:.2g} would fit), or raise memory_limit_mb"
+                f"{self.cells:,} minutes of functions would need {self.needed_mb:,.0f} MB, over the"
+                f" {self.limit_mb:,.0f} MB allowed: select days, minutes, functions or a share"
+                f" (about {share:.2g} would fit), or raise memory_limit_mb"
             )
         empty = (np.empty(0, np.int64),) * 3 + (np.empty(0),)
         function, minute, count, delay_s = (np.concatenate(column) for column in zip(empty, *self.parts, strict=True))

@@ -1,0 +1,30 @@
+"""What a tally covers: scenarios of which only ends of calls matter."""
+
+from __future__ import annotations
+
+from math import inf
+
+from sim.core.distributions import Distribution
+from sim.platform.asked import Asked
+from sim.platform.platform import Platform
+from sim.policies.keepalive.role import KeepAlive
+from sim.workload.trace import Trace
+
+
+def is_plain(trace: Trace, policy: KeepAlive, platform: Platform) -> bool:
+    """Whether windows and the most recently idle instance are all there is to a scenario that the engine covers."""
+    life_s, late = platform.max_lifetime_s, platform.start_model.loads_late
+    return (
+        Asked.by(policy).nothing
+        and not policy.needs_future
+        and platform.instance_choice == "most_recently_idle"
+        and platform.isolation == "function"
+        and not isinstance(life_s, Distribution)
+        and life_s == inf
+        and not (late and bool((trace.functions["timeout_s"] < inf).any()))
+    )
+
+
+def is_counted(trace: Trace) -> bool:
+    """Whether calls are made of counts while they are replayed; log-normal durations are made before."""
+    return trace.counts is not None and trace.counts.recipe.durations != "lognormal"
