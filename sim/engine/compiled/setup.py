@@ -24,8 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 Keys = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 FIRST_ROOM = 2
 """Slots that each unit has at first."""
-FIRST_LINES = 1 << 16
-"""Instances for which there is room at first."""
+FIRST_LINES, LIKELY_LINES = 1 << 16, 1 << 22
+"""Instances for which there is room at first, whatever is replayed; and if each of so many calls makes one."""
 
 
 class Prepared:
@@ -196,7 +196,8 @@ class Prepared:
         return [self.run.out.latency_s[: self.run.state.count[layout.LATENCIES]]]
 
     def _lines(self) -> layout.Lines:
-        lines = FIRST_LINES + (1 + self.held) * len(self.deployed)
+        likely = min(self.rows, LIKELY_LINES)  # room that is not used takes no memory
+        lines = FIRST_LINES + likely + (1 + self.held) * len(self.deployed)
         return layout.Lines(np.empty((lines, 5), np.int64), np.empty((lines, 7)))
 
     def _out(self) -> layout.Out:
