@@ -24,7 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 Keys = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 FIRST_ROOM = 2
 """Slots that each unit has at first."""
-FIRST_LINES, LIKELY_LINES = 1 << 16, 1 << 22
+FIRST_LINES, LIKELY_LINES = 1 << 16, 1 << 23
 """Instances for which there is room at first, whatever is replayed; and if each of so many calls makes one."""
 
 
@@ -221,8 +221,10 @@ def grown(run: layout.Run) -> layout.Run:
 
 
 def _twice(table: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The table with as many further rows."""
-    return np.concatenate([table, np.empty_like(table)])
+    """The table with as many further rows, which nobody has touched yet."""
+    wider = np.empty((2 * len(table), *table.shape[1:]), table.dtype)
+    wider[: len(table)] = table
+    return wider
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
