@@ -16,12 +16,16 @@ from rich.console import Console
 from sim.config import load_platform, load_pricing, load_provider
 from sim.core import checks
 from sim.core.build import check_arguments
+from sim.core.errors import ConfigError
+from sim.engine.compiled.scenario import Conditions
+from sim.engine.engines import COMPILED
 from sim.engine.many_windows import many_windows as make_many_windows
+from sim.engine.simulate import conditions_of
 from sim.engine.simulate import simulate as run_engine
 from sim.engine.window_curve import NO_START
 from sim.engine.window_curve import window_curve as make_window_curve
 from sim.experiment.comparison import compare as run_comparison
-from sim.experiment.executors import Local
+from sim.experiment.executors import Executor, Local
 from sim.experiment.experiment import Experiment, Intervals, Variant
 from sim.experiment.experiment import run_experiment as keep_experiment
 from sim.experiment.index import CELLS, write_index
@@ -29,14 +33,17 @@ from sim.experiment.replications import Replications
 from sim.experiment.run_folder import claimed
 from sim.experiment.runner import Runner, Unwatched, Watch
 from sim.experiment.setting import Setting
+from sim.experiment.shards import deal, part_of, parts_in_shards, shard_of
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.report.progress import progress
 from sim.results.chrome_trace import write_chrome_trace
 from sim.results.outcome import Outcome
+from sim.results.partial import PartialResult, load_partial, together
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.results.window_curve import WindowCurve
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 # Composing a preset takes as long as simulating 50,000 calls. What is kept are immutable values, each under the one key
@@ -47,7 +54,7 @@ _default_provider = cache(load_provider)
 
 
 def simulate(
-    trace: Trace,
+    trace: Source,
     policy: KeepAlive,
     platform: Platform | None = None,
     *,
@@ -64,8 +71,8 @@ def simulate(
     """Replay a trace under one policy.
 
     Args:
-        trace: what arrives; its columns are used as they are, `replication` draws only what the platform draws (see
-            `Trace.draw`).
+        trace: what arrives; its calls are used as they are, `replication` draws only what the platform draws (see
+            `Trace.draw`). What is not in memory (`open_trace`) is replayed part by part, by the compiled engine.
         policy: how long idle instances stay.
         platform: what serves; ``load_platform("default")`` by default.
         engine: ``"simpy"``, the reference; ``"compiled"``, the same answers where functions do not interact, some fifty
@@ -73,7 +80,8 @@ def simulate(
         threads: with how many, at most, the compiled engine goes through the calls; the answers are the same.
         seed: of every random draw.
         replication: number of the replication, from 0.
-        record: keep a row a call, an instance and a start in the result.
+        record: keep a row a call, an instance and a start in the result. If not, the compiled engine replays a trace of
+            counts from its counts, and then percentiles of latency are within 0.4 % (``result.about``).
         warm_up_s: calls that arrive earlier are simulated but not counted, and memory-time is counted from there.
         horizon_s: end of the measured span; the trace's own by default. Later calls are left out.
         price: what the user pays; AWS Lambda on x86 by default.
@@ -91,6 +99,122 @@ def simulate(
         threads=setting.threads, seed=setting.seed, replication=_whole("replication", replication, low=0),
         record=record, warm_up_s=warm_up_s, horizon_s=horizon_s,
     )  # fmt: skip
+
+
+def simulate_in_shards(
+    trace: Source,
+    policy: KeepAlive,
+    platform: Platform | None = None,
+    *,
+    shards: int,
+    executor: Executor | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    replication: int = 0,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    price: PriceBook | None = None,
+    provider: ProviderPrice | None = None,
+) -> Result:
+    """Replay a trace under one policy in shards of its functions, on the compiled engine, recording nothing.
+
+    The result is the same to the bit, however many shards there are and wherever they run (``docs/scale.md``).
+
+    Args:
+        trace: as for `simulate`.
+        policy: likewise.
+        platform: likewise, and so is all that is not named here.
+        shards: how many; functions are dealt to them so that all have about as many calls.
+        executor: where they run: ``sim.Local(jobs)``, or ``sim.Ray(jobs)`` on a cluster; this process by default.
+        threads: of each shard.
+        seed: of every random draw.
+        replication: its number.
+        warm_up_s: start of the measured span.
+        horizon_s: end of the measured span.
+        price: what the user pays.
+        provider: what memory costs the provider.
+
+    Returns:
+        The result: `summary`, with percentiles of latency within 0.4 %, and `functions`.
+
+    Raises:
+        ConfigError: as for `simulate`, or the compiled engine does not cover something.
+        WorkerDiedError: a process died.
+    """
+    setting = _setting(platform, price, provider, COMPILED, threads, seed, warm_up_s, horizon_s)
+    conditions, about = _conditions(trace, policy, setting, replication)
+    parts = parts_in_shards(trace, conditions, about, _whole("shards", shards), executor or Local(1))
+    return together(parts, setting.provider)
+
+
+def simulate_shard(
+    trace: Source,
+    policy: KeepAlive,
+    platform: Platform | None = None,
+    *,
+    shard: int,
+    shards: int,
+    threads: int = 1,
+    seed: int = 0,
+    replication: int = 0,
+    warm_up_s: float = 0.0,
+    horizon_s: float | None = None,
+    price: PriceBook | None = None,
+) -> PartialResult:
+    """Replay one of the shards that `simulate_in_shards` would: for machines that know nothing of each other.
+
+    Args:
+        trace: as for `simulate`.
+        policy: likewise.
+        platform: likewise, and so is all that is not named here.
+        shard: which, from 0.
+        shards: how many there are.
+        threads: how many work on it.
+        seed: of every random draw.
+        replication: its number.
+        warm_up_s: start of the measured span.
+        horizon_s: end of the measured span.
+        price: what the user pays.
+
+    Returns:
+        What it came to: ``save(path)`` writes it, and `merge_shards` puts all of them together.
+
+    Raises:
+        ConfigError: as for `simulate_in_shards`, or there is no such shard.
+    """
+    setting = _setting(platform, price, None, COMPILED, threads, seed, warm_up_s, horizon_s)
+    conditions, about = _conditions(trace, policy, setting, replication)
+    dealt = deal(trace, conditions, _whole("shards", shards))
+    if not 0 <= _whole("shard", shard, low=0) < len(dealt):
+        raise ConfigError(f"there is no shard {shard} among {len(dealt)}, counted from 0")
+    return part_of(conditions, about, len(trace.functions), shard_of(trace, dealt[shard]))
+
+
+def merge_shards(parts: Sequence[PartialResult | str | Path], *, provider: ProviderPrice | None = None) -> Result:
+    """Put the shards of a run together, in any order.
+
+    Args:
+        parts: results of `simulate_shard`, or files of theirs.
+        provider: what memory costs the provider; EC2 m5 by default.
+
+    Raises:
+        ConfigError: they are not of one run, some functions are missing or there twice, or a file is damaged.
+    """
+    loaded = [part if isinstance(part, PartialResult) else load_partial(part) for part in parts]
+    return together(loaded, provider or _default_provider())
+
+
+def _conditions(
+    trace: Source, policy: KeepAlive, setting: Setting, replication: int
+) -> tuple[Conditions, dict[str, Any]]:
+    """What shards are replayed under, and what their results say of it: enough to tell two runs apart."""
+    conditions, about = conditions_of(
+        trace, policy, setting.platform, price=setting.price, engine=COMPILED, threads=setting.threads,
+        seed=setting.seed, replication=_whole("replication", replication, low=0), warm_up_s=setting.warm_up_s,
+        horizon_s=setting.horizon_s,
+    )  # fmt: skip
+    about |= {"platform": repr(setting.platform), "price": setting.price.name, "trace": trace.content_hash()}
+    return conditions, about
 
 
 def compare(

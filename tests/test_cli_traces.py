@@ -159,7 +159,10 @@ def test_synthesize_takes_recipes_of_ones_own(tmp_path: Path) -> None:
     ("words", "message"),
     [
         ([], "out must be given: out=..."),
-        (["out=x", "synthesis=flush"], "there is no synthesis called 'flush'; there is bursty_mmpp, default"),
+        (
+            ["out=x", "synthesis=flush"],
+            "no synthesis called 'flush'; there is azure_scale, bursty_mmpp, default",
+        ),
         (["out=x", "synthesis.functions=-3"], "synthesis: functions must be a whole number >= 1, not -3"),
         (["out=x", "synthesis.functions=many"], "synthesis.functions: expected a whole number, got 'many'"),
         (["out=x", "synthesis.functionz=3"], "synthesis.functionz: there is no such key"),
@@ -170,7 +173,7 @@ def test_synthesize_takes_recipes_of_ones_own(tmp_path: Path) -> None:
         (["out=x", "replication=a"], "replication: expected a whole number, got 'a'"),
         (["out=3"], "out: expected text, got 3"),
         (["out=''"], "out must be given"),
-        (["out=full", "synthesis=timers"], "the folder is not a trace, so it is not overwritten"),
+        (["out=full", "synthesis=timers"], "the folder is not a trace of this form, so it is not overwritten"),
         (["out=file/x", "synthesis=timers"], "cannot be written"),
         (["out=x", "synthesis=poisson", "synthesis.process._target_=os.system"], "os.system is not trusted"),
         (["out=x", "synthesis=poisson", "synthesis.calls_per_s=1e12"], "synthesis: calls_per_s at 1e+12 over 4 hours"),

@@ -9,7 +9,7 @@ import pytest
 from command import Done, keepwarm, small_counts, small_trace
 from workload.stand_in import StandIn, sends, sha256, stand_in, status, tarred
 
-from sim import load_trace
+from sim import load_trace, open_trace
 from sim.workload import transfer
 from sim.workload.catalogue import CATALOGUE
 
@@ -221,6 +221,22 @@ def test_convert_of_real_calls_loses_none(shared: Path, tmp_path: Path) -> None:
     assert trace.content_hash() in done.out
 
 
+def test_convert_by_function(tmp_path: Path) -> None:
+    trace = load_trace(small_trace(tmp_path / "small"))
+    done = traces("convert", "small", "--by-function", "out=ours/large")
+    assert done.status == 0, done.err
+    opened = open_trace("ours/large")
+    assert opened.part(range(3)).content_hash() == load_trace("ours/large").content_hash() == trace.content_hash()
+    size = sum(file.stat().st_size for file in Path("ours/large").rglob("*.*") if file.is_file())
+    assert done.out.splitlines()[-2:] == [
+        f"written to ours/large: {size:,} bytes, content {opened.content_hash()}",
+        "use it: sim.open_trace('ours/large')",
+    ]
+    assert traces("convert", "ours/large", "out=back").status == 0
+    assert load_trace("back").content_hash() == trace.content_hash()
+    assert "calls          40, " in traces("inspect", "ours/large", "format=by_function").out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -231,7 +247,8 @@ def test_convert_of_real_calls_loses_none(shared: Path, tmp_path: Path) -> None:
         (["small", "out=3"], "out: expected text, got 3"),
         (["nowhere", "out=x"], "nowhere: there is no such file or folder"),
         (["small", "out=x", "speed=3"], "no options ['speed']"),
-        (["small", "out=full"], "the folder is not a trace, so it is not overwritten"),
+        (["small", "out=full"], "the folder is not a trace of this form, so it is not overwritten"),
+        (["small", "out=small", "--by-function"], "the folder is not a trace of this form, so it is not overwritten"),
         (["small", "out=file"], "a file is in the way"),
         (["small", "out=file/x"], "cannot be written"),
         (["small", "out=x", "transforms=[{_target_: os.system}]"], "os.system is not trusted"),

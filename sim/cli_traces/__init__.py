@@ -36,6 +36,7 @@ USAGE: Final = """keepwarm traces: find traces, look at them, and make them
       read a trace as inspect does, and write it in keepwarm's own form, which is
       small and quick to read, e.g.
       keepwarm traces convert FOLDER share=0.1 days='[1]' out=tenth
+      --by-function       in the form that is streamed from disk, calls by function
 
   keepwarm traces synthesize [OVERRIDES] out=FOLDER
       make a trace by a recipe of configs/synthesis, e.g.

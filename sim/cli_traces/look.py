@@ -14,6 +14,8 @@ from sim.core.errors import ConfigError
 from sim.report.drawing import trace_figures
 from sim.report.trace_table import facts_of, report_of, span, trace_tables, trace_text
 from sim.workload.load import load_trace
+from sim.workload.partition.saving import save_by_function
+from sim.workload.partitioned import open_trace
 from sim.workload.statistics import trace_statistics
 from sim.workload.trace import Trace
 from sim.workload.transform import transformed
@@ -47,8 +49,9 @@ def inspect(words: Sequence[str]) -> None:
 
 
 def convert(words: Sequence[str]) -> None:
-    """``keepwarm traces convert``: write a trace of any format in the canonical form, and say what became of it."""
+    """``keepwarm traces convert``: write a trace of any format in a form of our own, and say what became of it."""
     parser = trusting("convert")
+    parser.add_argument("--by-function", action="store_true")
     parser.add_argument("words", nargs="*")
     given = parser.parse_intermixed_args(list(words))
     if not given.words or "=" in given.words[0]:
@@ -61,11 +64,15 @@ def convert(words: Sequence[str]) -> None:
     if not out:
         raise ConfigError("out must be given: out=...")
     trace = _read(path, options, given.trust)
-    written(lambda: trace.save(out), Path(out))
+    if given.by_function:
+        written(lambda: save_by_function(trace, out), Path(out))
+        content, use = open_trace(out).content_hash(), f"use it: sim.open_trace({out!r})"
+    else:
+        written(lambda: trace.save(out), Path(out))
+        content, use = trace.content_hash(), f"use it: keepwarm run workload.path={out}"
     console = Console()
-    size = sum(file.stat().st_size for file in Path(out).iterdir())
-    say(console, f"{trace!r}\n{_notes(trace)}written to {out}: {size:,} bytes, content {trace.content_hash()}")
-    say(console, f"use it: keepwarm run workload.path={out}")
+    size = sum(file.stat().st_size for file in Path(out).rglob("*") if file.is_file())
+    say(console, f"{trace!r}\n{_notes(trace)}written to {out}: {size:,} bytes, content {content}\n{use}")
 
 
 def _read(path: str, options: dict[str, object], trust: Sequence[str]) -> Trace:

@@ -9,13 +9,14 @@ from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine import reference
 from sim.engine.compiled.coverage import INSTALL, is_installed, why_not
-from sim.engine.compiled.scenario import Scenario
+from sim.engine.compiled.scenario import Conditions, Scenario
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.call_sums import CallSums, Span, call_sums
 from sim.results.columns import Columns, Fleet
 from sim.results.pricing import PriceBook
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def require_threads(engine: object, threads: int) -> None:
         raise ConfigError(f"threads must be 1 under engine=simpy, not {threads}; engine=compiled can have more")
 
 
-def engine_for(name: str, trace: Trace, policy: KeepAlive, platform: Platform) -> str:
+def engine_for(name: str, trace: Source, policy: KeepAlive, platform: Platform) -> str:
     """Which engine runs a policy on a platform, if `name` is asked for: ``auto`` takes the compiled one where it can.
 
     Raises:
@@ -67,7 +68,10 @@ def replay(
     """The columns of every call that arrives up to `horizon_s`, from the engine of a name."""
     if engine_for(engine, trace, policy, platform) == SIMPY:
         return reference.run(trace, policy, platform, horizon_s=horizon_s, seed=seed, replication=replication)
-    scenario = Scenario(trace, policy, platform, Span(0.0, horizon_s), seed, replication, price=None, record=True)
+    conditions = Conditions(
+        policy=policy, platform=platform, span=Span(0.0, horizon_s), seed=seed, replication=replication
+    )
+    scenario = conditions.scenario(trace, record=True)
     return _told(scenario, lambda _: None).columns()
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from sim.core import checks
 from sim.core.errors import ConfigError
-from sim.engine.compiled.scenario import Scenario
+from sim.engine import tallying
+from sim.engine.compiled.scenario import Conditions
+from sim.engine.compiled.tally.coverage import is_plain
 from sim.engine.engines import COMPILED, engine_for, require_threads, summed
-from sim.engine.tallying import summary_of, tallies
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.demands import Floor
@@ -19,11 +20,12 @@ from sim.results.call_sums import Span
 from sim.results.fleet_sums import fleet_sums
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 
 def simulate(
-    trace: Trace,
+    trace: Source,
     policy: KeepAlive,
     platform: Platform,
     *,
@@ -43,28 +45,60 @@ def simulate(
     Raises:
         ConfigError: an argument is of the wrong type or makes no sense.
     """
+    conditions, about = conditions_of(
+        trace, policy, platform, price=price, engine=engine, threads=threads, seed=seed, replication=replication,
+        warm_up_s=warm_up_s, horizon_s=horizon_s,
+    )  # fmt: skip
+    sums_only = about["engine"] == COMPILED and not record
+    if not isinstance(trace, Trace) or (sums_only and trace.counts is not None):
+        _require_sums_only(trace, sums_only)
+        tally = tallying.tally(trace, conditions, on_progress=on_progress)
+        return tallying.result_of(tally, trace.functions, conditions, provider, about)
+    if sums_only and is_plain(trace.functions, policy, platform):
+        tally, percentiles = tallying.exactly(conditions.scenario(trace, record=False), on_progress)
+        return tallying.result_of(tally, trace.functions, conditions, provider, about, percentiles)
+    sums, fleet, columns = summed(about["engine"], conditions.scenario(trace, record=record), price, on_progress)
+    deployed, span = platform.deployed(trace.functions), conditions.span
+    instances = fleet_sums(fleet, deployed["memory_mb"].to_numpy(), span, price)
+    table = metrics.per_function(sums, instances, deployed)
+    return Result(metrics.summarise(sums, instances, table, span, provider), table, about, columns)
+
+
+def conditions_of(
+    trace: Source,
+    policy: KeepAlive,
+    platform: Platform,
+    *,
+    price: PriceBook,
+    engine: str,
+    threads: int,
+    seed: int,
+    replication: int,
+    warm_up_s: float,
+    horizon_s: float | None,
+) -> tuple[Conditions, dict[str, Any]]:
+    """What calls are replayed under, checked, and what a result says of it (see `Result.about`)."""
     _check_types(trace, policy, platform)
     require_price(policy, price)
     require_threads(engine, threads)
     span = measured_span(trace, warm_up_s, horizon_s)
     taken = engine_for(engine, trace, policy, platform)
-    scenario = Scenario(trace, policy, platform, span, seed, replication, price=price, record=record, threads=threads)
     about: dict[str, Any] = {
-        "policy": repr(policy),
-        "engine": taken,
-        "seed": seed,
-        "replication": replication,
-        "warm_up_s": span.start_s,
+        "policy": repr(policy), "engine": taken, "seed": seed, "replication": replication, "warm_up_s": span.start_s,
         "horizon_s": span.end_s,
-    }
-    if taken == COMPILED and not record and tallies(trace, policy, platform):
-        summary, table, percentiles = summary_of(scenario, provider, on_progress)
-        return Result(summary, table, about | ({"percentiles": percentiles} if percentiles else {}))
-    sums, fleet, columns = summed(taken, scenario, price, on_progress)
-    deployed = platform.deployed(trace.functions)
-    instances = fleet_sums(fleet, deployed["memory_mb"].to_numpy(), span, price)
-    table = metrics.per_function(sums, instances, deployed)
-    return Result(metrics.summarise(sums, instances, table, span, provider), table, about, columns)
+    }  # fmt: skip
+    conditions = Conditions(
+        policy=policy, platform=platform, span=span, seed=seed, replication=replication, price=price, threads=threads
+    )
+    return conditions, about
+
+
+def _require_sums_only(trace: Source, sums_only: bool) -> None:
+    if not sums_only:
+        raise ConfigError(
+            f"{trace!r} is not in memory: with record=False, engine='compiled' replays it part by part, as far as it"
+            " covers the policy and the platform"
+        )
 
 
 def require_price(policy: KeepAlive, price: PriceBook) -> None:
@@ -76,14 +110,15 @@ def require_price(policy: KeepAlive, price: PriceBook) -> None:
         raise ConfigError(f"{policy!r} holds instances, and the price book {price.name!r} has no rate for that")
 
 
-def _check_types(trace: Trace, policy: KeepAlive, platform: Platform) -> None:
-    for name, value, kind in (("trace", trace, Trace), ("policy", policy, KeepAlive), ("platform", platform, Platform)):
+def _check_types(trace: Source, policy: KeepAlive, platform: Platform) -> None:
+    known = Trace if isinstance(trace, type) or not callable(getattr(trace, "part", None)) else object
+    for name, value, kind in (("trace", trace, known), ("policy", policy, KeepAlive), ("platform", platform, Platform)):
         if not isinstance(value, kind):
             hint = " (an instance, not the class)" if isinstance(value, type) else ""
             raise ConfigError(f"{name} must be a {kind.__name__}{hint}, not {value!r}")
 
 
-def measured_span(trace: Trace, warm_up_s: float, horizon_s: float | None) -> Span:
+def measured_span(trace: Source, warm_up_s: float, horizon_s: float | None) -> Span:
     """The measured span of a run of `trace`; ConfigError if there is none."""
     checks.number("warm_up_s", warm_up_s, finite=False)
     if horizon_s is not None:

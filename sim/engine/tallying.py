@@ -1,49 +1,137 @@
-"""Runs of which no call is kept: the compiled engine replays function after function, and only sums remain."""
+"""Tallies of functions: what their calls come to under a policy, wherever the calls are and however many they are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from sim.engine.compiled.scenario import Scenario
-from sim.engine.compiled.tally.coverage import is_plain
-from sim.platform.platform import Platform
+from sim.engine.compiled.scenario import Conditions, Scenario
+from sim.engine.compiled.tally.coverage import is_counted, is_plain
 from sim.platform.trigger import Progress
-from sim.policies.keepalive.role import KeepAlive
 from sim.results.call_sums import TAIL, percentile_name
 from sim.results.pricing import ProviderPrice
-from sim.results.tally import summarise
+from sim.results.result import Result
+from sim.results.tally import HISTOGRAM, Tally, merged, summarise
+from sim.workload.arrivals import MINUTE_S
+from sim.workload.partitioned import PartitionedTrace
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
-if TYPE_CHECKING:
-    pass
+IntArray = npt.NDArray[np.int64]
 
-HISTOGRAM: Final = "from a histogram, within 0.4 %"
-"""What `Result.about` says of percentiles where latencies were not kept."""
-
-
-def tallies(trace: Trace, policy: KeepAlive, platform: Platform) -> bool:
-    """Whether a scenario that the compiled engine covers can be replayed function after function."""
-    return is_plain(trace, policy, platform)
+PART_CALLS: Final = 1 << 23
+"""Calls in memory at a time, unless a function, or an app whose functions share something, has more: 0.4 GB."""
+PART_MINUTES: Final = 1 << 23
+"""Minutes of functions in memory at a time: 0.3 GB if all have calls."""
 
 
-def summary_of(
-    scenario: Scenario, provider: ProviderPrice, on_progress: Progress
-) -> tuple[pd.Series, pd.DataFrame, str | None]:
-    """Every metric of a scenario, a row a function, and how percentiles were got unless they are exact."""
-    kernels: Any = import_module("sim.engine.compiled.tally.engine")
-    functions = scenario.platform.deployed(scenario.trace.functions)
-    tally, latency_s = kernels.tally(
-        scenario, np.arange(len(functions)), threads=scenario.threads, exact=True, on_progress=on_progress
+def tally(
+    source: Source, conditions: Conditions, chosen: IntArray | None = None, on_progress: Progress = lambda _: None
+) -> Tally:
+    """Replay the calls of some functions, as many at a time as there is room for.
+
+    Args:
+        source: where they are.
+        conditions: what they are replayed under; the compiled engine covers it.
+        chosen: int64[f], places in the table, ascending; all by default. Functions that share instances or learn
+            together are there together, or not at all.
+        on_progress: told the number of calls replayed.
+    """
+    if chosen is None:
+        chosen = np.arange(len(source.functions))
+    plain = is_plain(source.functions, conditions.policy, conditions.platform)
+    if plain and isinstance(source, PartitionedTrace):
+        return _streamed(source, conditions, chosen, on_progress)
+    done, tallies = 0, []
+    for part in _parts(source, conditions, chosen, plain):
+        tallies.append(_in_memory(source.part(part), part, conditions, plain))
+        done += int(source.calls_per_function[part].sum())
+        on_progress(done)
+    return merged(tallies)
+
+
+def groups(functions: pd.DataFrame, conditions: Conditions) -> IntArray:
+    """int64[F]: a number for each function, the same where functions share instances or learn together."""
+    if conditions.platform.isolation == "app" or conditions.policy.learns_by == "app":
+        app: IntArray = functions.groupby(["owner", "app"], sort=False).ngroup().to_numpy().astype(np.int64)
+        return app
+    return np.arange(len(functions), dtype=np.int64)
+
+
+def _parts(source: Source, conditions: Conditions, chosen: IntArray, plain: bool) -> Iterator[IntArray]:
+    """The functions in runs for which there is room; what belongs together stays together."""
+    if not chosen.size or (isinstance(source, Trace) and source.counts is None):
+        yield chosen
+        return
+    weight, most = source.calls_per_function[chosen], PART_CALLS
+    if plain and is_counted(source.part(chosen[:1])):
+        weight, most = np.full(chosen.size, max(1, int(source.horizon_s / MINUTE_S))), PART_MINUTES
+    _, group = np.unique(groups(source.functions, conditions)[chosen], return_inverse=True)
+    of_groups = np.bincount(group, weights=weight)
+    run = (np.cumsum(of_groups) // most).astype(np.int64)[group]
+    for number in np.unique(run):
+        yield chosen[run == number]
+
+
+def _in_memory(trace: Trace, function: IntArray, conditions: Conditions, plain: bool) -> Tally:
+    """The tally of a part that is in memory."""
+    scenario = conditions.scenario(trace, record=False)
+    if plain:
+        found: Tally = _kernels("engine").tally(scenario, function, exact=False, on_progress=lambda _: None)[0]
+    else:
+        found = _kernels("general").tally(scenario, function)
+    return found
+
+
+def _streamed(source: PartitionedTrace, conditions: Conditions, chosen: IntArray, on_progress: Progress) -> Tally:
+    """The tally of functions whose calls are read from disk block by block."""
+    table = source.functions.iloc[chosen].reset_index(drop=True)
+    without_calls = Trace(np.empty(0, np.int32), np.empty(0), np.empty(0), table, source.horizon_s)
+    streamed: Tally = _kernels("engine").streamed(
+        conditions.scenario(without_calls, record=False), source.blocks(chosen), chosen, on_progress
     )
-    summary, table = summarise(tally, functions, scenario.span, provider)
-    if latency_s is None:
-        return summary, table, HISTOGRAM
+    return streamed
+
+
+def exactly(scenario: Scenario, on_progress: Progress) -> tuple[Tally, dict[str, float]]:
+    """The tally of a plain scenario whose calls are in memory, and its percentiles, which are exact."""
+    functions = np.arange(len(scenario.trace.functions))
+    found, latency_s = _kernels("engine").tally(scenario, functions, exact=True, on_progress=on_progress)
     quantiles: Any = import_module("sim.engine.compiled.order").quantiles
-    parts = np.array_split(latency_s, scenario.threads)
-    for p, value in zip(TAIL, quantiles(parts, [p / 100 for p in TAIL]), strict=True):
-        summary[percentile_name(p)] = value
-    return summary, table, None
+    values = quantiles(np.array_split(latency_s, scenario.threads), [p / 100 for p in TAIL])
+    return found, {percentile_name(p): value for p, value in zip(TAIL, values, strict=True)}
+
+
+def result_of(
+    tally: Tally,
+    functions: pd.DataFrame,
+    conditions: Conditions,
+    provider: ProviderPrice,
+    about: Mapping[str, Any],
+    percentiles: Mapping[str, float] | None = None,
+) -> Result:
+    """The result that a tally of all functions comes to, with percentiles of its histogram unless there are exact ones.
+
+    Args:
+        tally: of all functions.
+        functions: their table, as the trace has it.
+        conditions: what they were replayed under.
+        provider: what memory costs.
+        about: see `Result.about`.
+        percentiles: exact ones, by the names of metrics.
+    """
+    summary, table = summarise(tally, conditions.platform.deployed(functions), conditions.span, provider)
+    if percentiles is None:
+        return Result(summary, table, {**about, "percentiles": HISTOGRAM})
+    summary.update(pd.Series(percentiles))
+    return Result(summary, table, about)
+
+
+def _kernels(name: str) -> Any:
+    """Part of the compiled engine: numba takes half a second to import, and is imported when it is used."""
+    return import_module(f"sim.engine.compiled.tally.{name}")

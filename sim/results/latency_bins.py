@@ -14,6 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sim.results.columns import CHUNK
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -28,6 +30,15 @@ ERROR: Final = 1 / 256
 def empty() -> IntArray:
     """int64[COUNT]: a histogram of nothing."""
     return np.zeros(COUNT, np.int64)
+
+
+def of(latency_s: FloatArray) -> IntArray:
+    """int64[COUNT]: the histogram of latencies >= 0."""
+    bins = empty()
+    for first in range(0, latency_s.size, CHUNK):
+        places = (latency_s[first : first + CHUNK].view(np.int64) >> SHIFT) - LOWEST
+        bins += np.bincount(np.clip(places, 0, COUNT - 1), minlength=COUNT)
+    return bins
 
 
 def quantiles(bins: IntArray, shares: Sequence[float]) -> list[float]:

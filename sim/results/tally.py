@@ -24,6 +24,8 @@ from sim.results.pricing import ProviderPrice
 
 IntArray = npt.NDArray[np.int64]
 
+HISTOGRAM: Final = "from a histogram, within 0.4 %"
+"""What `Result.about` says of percentiles where latencies were not kept."""
 COUNTS: Final = (
     "calls", "warm", "cold", "queued", "prewarmed", "rejected", "timed_out", "starts", "asked_starts", "pings",
 )  # fmt: skip

@@ -18,8 +18,6 @@ them. `sim.workload.readers.canonical` reads both.
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import TraceError
+from sim.workload.folders import whole_folder
 from sim.workload.functions import COLUMNS, telling
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ INVOCATIONS: Final = "invocations.parquet"
 COUNTS: Final = "counts.parquet"
 DURATIONS: Final = "durations.parquet"
 AVERAGES: Final = "averages.parquet"
+CALLS: Final = "calls_per_function.parquet"
 FILES: Final = (TRACE, FUNCTIONS, INVOCATIONS, COUNTS, DURATIONS, AVERAGES)
 
 PERCENTS: Final = (0, 1, 25, 50, 75, 99, 100)
@@ -59,8 +59,10 @@ COLUMN_TYPES: Final[dict[str, dict[str, str]]] = {
     COUNTS: {"function": "int32", "minute": "int32", "count": "int64"},
     DURATIONS: {"average_s": "float64", **{f"p{percent}_s": "float64" for percent in PERCENTS}},
     AVERAGES: {"average_s": "float64"},
+    CALLS: {"calls": "int64"},
 }
-"""The columns of each Parquet file, in order, with their types as Arrow names them (a double is ``float64`` here)."""
+"""The columns of each Parquet file, in order, with their types as Arrow names them (a double is ``float64`` here). The
+last is only of traces by function (`sim.workload.partition`)."""
 
 
 def schema(file: str) -> pa.Schema:
@@ -70,11 +72,16 @@ def schema(file: str) -> pa.Schema:
 
 def is_canonical(path: Path) -> bool:
     """Whether a path is a folder that claims, in its ``trace.json``, to be a trace in this form."""
+    return claims(path, FORMAT)
+
+
+def claims(path: Path, form: str) -> bool:
+    """Whether a path is a folder whose ``trace.json`` names a form."""
     try:
         head = json.loads((path / TRACE).read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(head, dict) and head.get("format") == FORMAT
+    return isinstance(head, dict) and head.get("format") == form
 
 
 def save_trace(trace: Trace, path: str | Path) -> Path:
@@ -90,45 +97,13 @@ def save_trace(trace: Trace, path: str | Path) -> Path:
     Raises:
         TraceError: the path holds something other than a trace, or `trace.about` has values that JSON has not.
     """
-    target = Path(path).resolve()
-    _refuse_to_destroy(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        fresh.mkdir()
+    with whole_folder(Path(path), is_canonical, FILES) as fresh:
         _write_all(trace, fresh)
-        _replace(fresh, target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return Path(path)
 
 
-def _refuse_to_destroy(target: Path) -> None:
-    """Only nothing, an empty folder, or a folder that this module wrote may give way."""
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise TraceError("a file is in the way; a trace is written as a folder", file=target)
-    inside = sorted(entry.name for entry in target.iterdir())
-    if inside and not is_canonical(target):
-        raise TraceError("the folder is not a trace, so it is not overwritten; choose another name", file=target)
-    foreign = [name for name in inside if name not in FILES]
-    if foreign:
-        raise TraceError(f"the trace there is not replaced, {foreign} in its folder would be lost", file=target)
-
-
-def _replace(fresh: Path, target: Path) -> None:
-    if not target.exists():
-        fresh.rename(target)
-        return
-    old = fresh.with_suffix(".old")
-    target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old)
-
-
 def _write_all(trace: Trace, folder: Path) -> None:
-    _write_parquet(folder, FUNCTIONS, {column: trace.functions[column] for column in telling(trace.functions)})
+    write_parquet(folder, FUNCTIONS, {column: trace.functions[column] for column in telling(trace.functions)})
     head: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -141,7 +116,7 @@ def _write_all(trace: Trace, folder: Path) -> None:
     counts = trace.counts
     if counts is None:
         columns = {"function": trace.function, "arrival_s": trace.arrival_s, "duration_s": trace.duration_s}
-        _write_parquet(folder, INVOCATIONS, columns)
+        write_parquet(folder, INVOCATIONS, columns)
         head["calls"] = len(trace)
     else:
         _write_counts(counts, folder)
@@ -152,6 +127,15 @@ def _write_all(trace: Trace, folder: Path) -> None:
             "spans": [list(span) for span in counts.spans],
             "replication": trace.replication,
         }
+    write_head(folder, head)
+
+
+def write_head(folder: Path, head: dict[str, Any]) -> None:
+    """Write ``trace.json``.
+
+    Raises:
+        TraceError: it has values that JSON has not.
+    """
     try:
         text = json.dumps(head, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -160,14 +144,14 @@ def _write_all(trace: Trace, folder: Path) -> None:
 
 
 def _write_counts(counts: CountSource, folder: Path) -> None:
-    _write_parquet(folder, COUNTS, {"function": counts.function, "minute": counts.minute, "count": counts.count})
+    write_parquet(folder, COUNTS, {"function": counts.function, "minute": counts.minute, "count": counts.count})
     quantiles = {f"p{percent}_s": counts.durations.quantiles_s[:, i] for i, percent in enumerate(PERCENTS)}
-    _write_parquet(folder, DURATIONS, {"average_s": counts.durations.average_s, **quantiles})
+    write_parquet(folder, DURATIONS, {"average_s": counts.durations.average_s, **quantiles})
     if counts.durations.cell_average_s is not None:
-        _write_parquet(folder, AVERAGES, {"average_s": counts.durations.cell_average_s})
+        write_parquet(folder, AVERAGES, {"average_s": counts.durations.cell_average_s})
 
 
-def _write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
+def write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:
     """One writer, fixed settings, no pandas metadata: the same columns give the same bytes.
 
     Of the encodings tried on 400,000 calls (1 ms grid) and on 3 million from counts, dictionaries are smallest for

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.core.html import facts_html, folded_html
 
 if TYPE_CHECKING:
+    from sim.workload.partitioned import PartitionedTrace
     from sim.workload.trace import Trace
 
 LONGEST: Final = 160
@@ -16,27 +17,38 @@ LONGEST: Final = 160
 
 def trace_html(trace: Trace) -> str:
     """The table of a trace and, folded, the load report of its reader."""
-    report = trace.about.get("report")
-    table = facts_html("Trace", [*_facts(trace), *_origin(trace.about)])
+    facts = _size(trace)
+    drawn = "drawn anew" if trace.is_random else "the same"
+    facts.append(("arrivals", f"{drawn} in every replication"))
+    if trace.calls_after_horizon:
+        facts.append(("calls after the span", f"{trace.calls_after_horizon:,}"))
+    return _with_origin("Trace", facts, trace.about)
+
+
+def partitioned_html(trace: PartitionedTrace) -> str:
+    """The table of a trace by function and, folded, the load report of its reader."""
+    files = f"{len(trace.digests):,} in {trace.path}"
+    return _with_origin("Trace by function", [*_size(trace), ("files", files)], trace.about)
+
+
+def _size(trace: Trace | PartitionedTrace) -> list[tuple[str, str]]:
+    calls, hours = len(trace), trace.horizon_s / 3600
+    apps = len(trace.functions[["owner", "app"]].drop_duplicates())
+    called = int((trace.calls_per_function > 0).sum())
+    return [
+        ("calls", f"{calls:,}"),
+        ("functions", f"{len(trace.functions):,} of {apps:,} apps, {called:,} of them called"),
+        ("span", f"{trace.horizon_s:,.10g} s ({hours:.3g} h)"),
+    ]
+
+
+def _with_origin(title: str, facts: list[tuple[str, str]], about: Mapping[str, Any]) -> str:
+    report = about.get("report")
+    table = facts_html(title, [*facts, *_origin(about)])
     if not isinstance(report, Mapping) or not report:
         return table
     rows = [(str(key).replace("_", " "), _text(value)) for key, value in report.items()]
     return table + folded_html("load report", facts_html("what the reader met", rows))
-
-
-def _facts(trace: Trace) -> list[tuple[str, str]]:
-    calls, hours = len(trace), trace.horizon_s / 3600
-    apps = len(trace.functions[["owner", "app"]].drop_duplicates())
-    called = int((trace.calls_per_function > 0).sum())
-    facts = [
-        ("calls", f"{calls:,}"),
-        ("functions", f"{len(trace.functions):,} of {apps:,} apps, {called:,} of them called"),
-        ("span", f"{trace.horizon_s:,.10g} s ({hours:.3g} h)"),
-        ("arrivals", "drawn anew in every replication" if trace.is_random else "the same in every replication"),
-    ]
-    if trace.calls_after_horizon:
-        facts.append(("calls after the span", f"{trace.calls_after_horizon:,}"))
-    return facts
 
 
 def _origin(about: Mapping[str, Any]) -> list[tuple[str, str]]:

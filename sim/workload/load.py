@@ -10,7 +10,17 @@ from typing import Any, Final, get_type_hints
 
 from sim.core.build import check_type
 from sim.core.errors import ConfigError, TraceError
-from sim.workload.readers import azure2019, azure2021, canonical, huawei2023, huawei2025, ibm2026, iluvatar, table
+from sim.workload.readers import (
+    azure2019,
+    azure2021,
+    by_function,
+    canonical,
+    huawei2023,
+    huawei2025,
+    ibm2026,
+    iluvatar,
+    table,
+)
 from sim.workload.readers.csv_columns import read_header
 from sim.workload.trace import Trace
 
@@ -55,6 +65,7 @@ class Reader:
 
 
 READERS: Final = {
+    "by_function": Reader(by_function.fits, by_function.read),  # before the canonical form, which has a trace.json too
     "canonical": Reader(canonical.fits, canonical.read),
     "azure2019": Reader(azure2019.fits, azure2019.read),
     "azure2021": Reader(azure2021.fits, azure2021.read),

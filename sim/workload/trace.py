@@ -188,6 +188,10 @@ class Trace:
             horizon_s=min(stop, self.horizon_s) - start_s,
         )
 
+    def part(self, chosen: npt.NDArray[np.int64]) -> Trace:
+        """The calls of some functions, given by their places in the table: a `slice`, or the whole if these are all."""
+        return self if np.array_equal(chosen, np.arange(len(self.functions))) else self.slice(functions=chosen)
+
     def _stop_s(self, start_s: float, end_s: float | None) -> float:
         """The end of a slice in seconds, if there can be such a slice."""
         stop = self.horizon_s if end_s is None else float(end_s)

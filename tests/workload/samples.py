@@ -4,12 +4,13 @@ import io
 import pickle
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from sim import Trace, load_trace
+from sim import Trace, load_trace, save_by_function
+from sim.workload.partition.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -161,11 +162,21 @@ def _canonical() -> Sample:
         return Sample({file.name: file.read_bytes() for file in sorted(written.iterdir())}, len(trace))
 
 
+def _by_function() -> Sample:
+    calls = [1, 0, 2, 2, 0, 1, 1, 2], [0, 1, 1, 2, 3.25, 3.25, 5, 8], [0.5, 0, 1 / 3, 2, 2, 2, 1, 7]
+    trace = replace(Trace.from_arrays(*calls), about={"report": {"rows_dropped": 0}})
+    with tempfile.TemporaryDirectory() as folder:
+        written = save_by_function(trace, Path(folder) / "trace", layout=Layout(group_calls=2, groups_a_file=2))
+        files = sorted(file for file in written.rglob("*") if file.is_file())
+        return Sample({file.relative_to(written).as_posix(): file.read_bytes() for file in files}, len(trace))
+
+
 def csv_bytes(rows: list[list[object]]) -> bytes:
     return "".join(",".join(map(str, row)) + "\n" for row in rows).encode()
 
 
 MAKERS: dict[str, Callable[[], Sample]] = {
+    "by_function": _by_function,
     "canonical": _canonical,
     "azure2019": _azure2019,
     "azure2021": _azure2021,

@@ -21,7 +21,7 @@ from sim.workload.load import READERS
 MUTATIONS = 400
 PARTS = 4
 LONGEST_S = 10
-COMPRESSIBLE = [name for name in MAKERS if name not in ("canonical", "parquet")]
+COMPRESSIBLE = [name for name in MAKERS if name not in ("by_function", "canonical", "parquet")]
 PACKED = (b"\x1f\x8b", b"\xfd7z", b"\x28\xb5\x2f\xfd")
 PACK = {
     "": bytes,

@@ -11,7 +11,7 @@ from sim.platform.asked import Asked
 from sim.platform.platform import Platform
 from sim.policies.keepalive.demands import Floor
 from sim.policies.keepalive.role import KeepAlive, checked_generic_pools
-from sim.workload.trace import Trace
+from sim.workload.source import Source
 
 INSTALL: Final = "engine=compiled needs numba: pip install 'keepwarm[compiled]'"
 
@@ -21,12 +21,12 @@ def is_installed() -> bool:
     return find_spec("numba") is not None
 
 
-def why_not(trace: Trace, policy: KeepAlive, platform: Platform) -> tuple[str, ...]:
+def why_not(trace: Source, policy: KeepAlive, platform: Platform) -> tuple[str, ...]:
     """What of a scenario is not covered, a phrase each; empty where everything is."""
     return (*_of_platform(trace, platform), *_of_policy(policy, platform))
 
 
-def _of_platform(trace: Trace, platform: Platform) -> list[str]:
+def _of_platform(trace: Source, platform: Platform) -> list[str]:
     several = platform.deployed(trace.functions)["concurrency"].to_numpy() > 1
     reasons = {
         f"binding={platform.binding}": platform.binding != "early",

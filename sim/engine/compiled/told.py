@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,26 @@ class Told:
             stale_hops=0.0,
             downloaded_mb=downloaded_mb(self.fleet.starts, scenario.trace.arrival_s, scenario.span),
         )
+
+    def added(self, place: int) -> FloatArray:
+        """What the calls of each function add up to in one of the columns of `layout.CALLS`, float64[F]."""
+        column: FloatArray = self._run.out.sums[:, place].copy()
+        return column
+
+    def latencies_s(self) -> Sequence[FloatArray]:
+        """The latencies of the counted calls that started, in any order, in any number of arrays."""
+        return self._prepared.latencies_s()
+
+    def asked_starts(self) -> IntArray:
+        """How many starts of each function began inside the span because of calls, int64[F]."""
+        starts, span = self.fleet.starts, self._prepared.scenario.span
+        began_s = self._prepared.scenario.trace.arrival_s[starts.row]
+        return np.bincount(starts.function[began_s >= span.start_s], minlength=len(self._prepared.deployed))
+
+    def pings_sent(self) -> IntArray:
+        """How many pings of each function were sent inside the span, int64[F]."""
+        pings, span = self.fleet.pings, self._prepared.scenario.span
+        return np.bincount(pings.function[pings.arrival_s >= span.start_s], minlength=len(self._prepared.deployed))
 
     def _latencies(self, started: int, cold: int) -> dict[str, float]:
         sums = self._run.out.sums

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final
 
 import numpy as np
@@ -33,14 +35,13 @@ from sim.workload.functions import FROM_ZERO, LATER, function_table
 from sim.workload.readers.faults import Faults
 from sim.workload.trace import Trace
 
-_KEYS: Final = (
-    ("calls", int), ("about", dict), ("recipe", dict | None), ("spans", list | None), ("replication", int)
-)  # fmt: skip
-"""What else ``trace.json`` must have."""
 _ROUNDING_S: Final = 1e-6
 
 Columns = dict[str, np.ndarray[Any, Any]]
 FloatArray = npt.NDArray[np.float64]
+
+_KEYS: Final = {"calls": int, "about": dict, "recipe": dict | None, "spans": list | None}
+"""What else ``trace.json`` must have."""
 
 
 def fits(path: Path) -> bool:
@@ -59,7 +60,7 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
         TraceError: a file is missing or not what it should be, or a value is impossible.
     """
     head = _head(path / TRACE)
-    functions = _functions(path / FUNCTIONS)
+    functions = read_functions(path / FUNCTIONS)
     counts = None if head["recipe"] is None else _counted(path, head, functions)
     if counts is not None and head["version"] == COUNTS_VERSION:
         return counts
@@ -68,7 +69,7 @@ def read(path: Path, *, lenient: bool = False) -> Trace:
 
 
 def _recorded(path: Path, head: dict[str, Any], functions: pd.DataFrame, faults: Faults) -> Trace:
-    calls = _columns(path / INVOCATIONS)
+    calls = read_columns(path / INVOCATIONS)
     if len(calls["function"]) != head["calls"]:
         raise TraceError(f"{len(calls['function'])} calls, but {TRACE} says {head['calls']}", file=path / INVOCATIONS)
     function, arrival_s, duration_s = _good_calls(path / INVOCATIONS, calls, len(functions), faults)
@@ -97,32 +98,43 @@ def _of_version_1(recorded: Trace, counted: CountedTrace) -> Trace:
     return replace(recorded, about=counted.recorded().about)
 
 
-def _head(file: Path) -> dict[str, Any]:
+def read_head(file: Path, form: str, versions: tuple[int, ...], keys: Mapping[str, type | UnionType]) -> dict[str, Any]:
+    """What a ``trace.json`` says: `horizon_s`, a float, and other keys by the types they must be of.
+
+    Raises:
+        TraceError: it is of another form or version, or is damaged.
+    """
     try:
         head = json.loads(file.read_text("utf-8"))
     except OSError as error:
         raise TraceError(f"cannot be read: {error.strerror}", file=file) from None
     except ValueError as error:
         raise TraceError(f"not JSON: {error}", file=file) from None
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise TraceError(f"its format is not {FORMAT!r}", file=file)
-    if head.get("version") not in (VERSION, COUNTS_VERSION):
-        known = f"{VERSION} and {COUNTS_VERSION}"
+    if not isinstance(head, dict) or head.get("format") != form:
+        raise TraceError(f"its format is not {form!r}", file=file)
+    if head.get("version") not in versions:
+        known = " and ".join(map(str, versions))
         raise TraceError(f"is of version {head.get('version')!r}; this program reads {known}", file=file)
     horizon = head.get("horizon_s")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float) or not 0 <= horizon < np.inf:
         raise TraceError(f"must be a finite number >= 0, not {horizon!r}", file=file, column="horizon_s")
     head["horizon_s"] = float(horizon)
-    head.setdefault("replication", 0)
-    for key, kinds in _KEYS:
+    for key, kinds in keys.items():
         if not isinstance(head.get(key, ()), kinds):
             raise TraceError("is missing, or of the wrong kind", file=file, column=key)
+    return head
+
+
+def _head(file: Path) -> dict[str, Any]:
+    head = read_head(file, FORMAT, (VERSION, COUNTS_VERSION), _KEYS)
+    if not isinstance(head.setdefault("replication", 0), int):
+        raise TraceError("is of the wrong kind", file=file, column="replication")
     if head["version"] == COUNTS_VERSION and head["recipe"] is None:
         raise TraceError(f"is missing, though version {COUNTS_VERSION} has counts", file=file, column="recipe")
     return head
 
 
-def _columns(file: Path) -> Columns:
+def read_columns(file: Path) -> Columns:
     """The columns of one file, checked against its schema, without nulls or numbers that are not finite."""
     whole = schema(file.name)
     try:
@@ -154,9 +166,14 @@ def _refuse(bad: np.ndarray[Any, Any], why: str, file: Path, column: str, values
         raise TraceError(f"{why}, not {values[row].tolist()}{FROM_ZERO}", file=file, row=row, column=column)
 
 
-def _functions(file: Path) -> pd.DataFrame:
+def read_functions(file: Path) -> pd.DataFrame:
+    """The checked table of functions of a file.
+
+    Raises:
+        TraceError: the file is damaged, or a function is impossible.
+    """
     try:
-        return function_table(pd.DataFrame(_columns(file)))
+        return function_table(pd.DataFrame(read_columns(file)))
     except TraceError as error:
         if error.file == "functions":
             raise TraceError(str(error), file=file) from None
@@ -187,7 +204,7 @@ def _good_calls(
 
 
 def _counts(path: Path, head: dict[str, Any], functions: pd.DataFrame) -> CountSource:
-    cells, known = _columns(path / COUNTS), _columns(path / DURATIONS)
+    cells, known = read_columns(path / COUNTS), read_columns(path / DURATIONS)
     for column, values in known.items():
         bad = ~((values >= 0) & (values < np.inf))
         _refuse(bad, "must be a finite number >= 0", path / DURATIONS, column, values)
@@ -211,6 +228,6 @@ def _averages(file: Path) -> FloatArray | None:
     """The averages of the counts' cells, where they are known."""
     if not file.is_file():
         return None
-    averages: FloatArray = _columns(file)["average_s"]
+    averages: FloatArray = read_columns(file)["average_s"]
     _refuse(~((averages >= 0) & (averages < np.inf)), "must be a finite number >= 0", file, "average_s", averages)
     return averages

@@ -101,7 +101,7 @@ class Synthesizer(ABC):
             function[order],
             arrival_ms[order] / 1000.0,
             duration_ms[order] / 1000.0,
-            functions=self._table(sizes, trigger, replication),
+            functions=self.table(sizes, trigger, replication),
             horizon_s=self.horizon_s,
         )
         facts = {"format": "synthesis", "seed": self.seed, "replication": replication, "recipe": describe(self)}
@@ -115,7 +115,7 @@ class Synthesizer(ABC):
         drawn = look_up(rounded_table(self.durations), random.random(function.size))
         return np.rint(drawn * 1000.0).astype(np.int64)
 
-    def _table(self, sizes: WholeArray, trigger: Sequence[str], replication: int) -> pd.DataFrame:
+    def table(self, sizes: WholeArray, trigger: Sequence[str], replication: int) -> pd.DataFrame:
         """The table of functions, app by app; an app's memory is split evenly among its functions, to 0.01 MB."""
         app = np.repeat(np.arange(sizes.size), sizes)
         owner = self.apps.owners(sizes.size, self.generator(replication, "owners"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,14 +113,15 @@ class Timers:
         rare = rare[np.argsort(wanted[rare], kind="stable")]
         made = np.floor(horizon_s / self.nearest_period_s(wanted[rare], horizon_s))
         place = (np.arange(count) + random.random()) / max(count, 1)
-        chosen = np.zeros(0, np.int64)
-        without_busiest = [(0, high) for high in range(count, rare.size)]
-        without_rarest = [(low, rare.size) for low in range(rare.size - count + 1)]
-        for low, high in without_busiest + without_rarest:
-            chosen = low + (place * (high - low)).astype(np.int64)
-            if made[chosen].sum() >= calls:
-                break
-        return np.sort(rare[chosen])
+        spans = [(0, high) for high in range(count, rare.size)]  # without the busiest
+        spans += [(low, rare.size) for low in range(rare.size - count + 1)]  # without the rarest
+
+        def chosen(span: tuple[int, int]) -> WholeArray:
+            low, high = span
+            return low + (place * (high - low)).astype(np.int64)
+
+        first = bisect_left(spans, True, key=lambda span: bool(made[chosen(span)].sum() >= calls))
+        return np.sort(rare[chosen(spans[min(first, len(spans) - 1)])])
 
     def times_s(self, period_s: float, horizon_s: float, random: np.random.Generator) -> FloatArray:
         """The arrival times of one timer: a phase of whole seconds, then one call a period."""

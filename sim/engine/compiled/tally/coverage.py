@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+import pandas as pd
+
 from sim.core.distributions import Distribution
 from sim.platform.asked import Asked
 from sim.platform.platform import Platform
@@ -11,7 +13,7 @@ from sim.policies.keepalive.role import KeepAlive
 from sim.workload.trace import Trace
 
 
-def is_plain(trace: Trace, policy: KeepAlive, platform: Platform) -> bool:
+def is_plain(functions: pd.DataFrame, policy: KeepAlive, platform: Platform) -> bool:
     """Whether windows and the most recently idle instance are all there is to a scenario that the engine covers."""
     life_s, late = platform.max_lifetime_s, platform.start_model.loads_late
     return (
@@ -21,7 +23,7 @@ def is_plain(trace: Trace, policy: KeepAlive, platform: Platform) -> bool:
         and platform.isolation == "function"
         and not isinstance(life_s, Distribution)
         and life_s == inf
-        and not (late and bool((trace.functions["timeout_s"] < inf).any()))
+        and not (late and bool((functions["timeout_s"] < inf).any()))
     )
 
 

@@ -1,0 +1,37 @@
+"""What calls can come from: a trace in memory, one on disk, or anything else that has each function's at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from sim.workload.trace import Trace
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Source(Protocol):
+    """Calls of functions, anywhere: in memory, on disk, or made when they are asked for.
+
+    Attributes:
+        functions: the table of functions (see `sim.workload.functions`).
+        horizon_s: the declared span.
+        calls_per_function: int64[F], about how many calls each has: shards are made of equal weight by it.
+    """
+
+    @property
+    def functions(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def horizon_s(self) -> float: ...  # noqa: D102
+    @property
+    def calls_per_function(self) -> IntArray: ...  # noqa: D102
+
+    def content_hash(self) -> str:
+        """A hash of all that a simulation sees."""
+
+    def part(self, chosen: IntArray) -> Trace:
+        """The calls of some functions, given by ascending places in the table, as a trace of these functions."""
