@@ -158,8 +158,17 @@ class Prepared:
             table=np.ascontiguousarray(starts.table.astype(np.int64)),
             affine=np.column_stack([starts.offset, starts.scale]).astype(np.float64),
             tables=_read_only(starts.tables if starts.tables.size else np.zeros((1, CELLS + 1))),
+            billed=self._billed(),
             life=np.array(life_s.table) if isinstance(life_s, Distribution) else np.array([float(life_s)]),
         )
+
+    def _billed(self) -> npt.NDArray[np.bool_]:
+        """Whether each phase of a start is billed."""
+        price, phases = self.scenario.price, self.starts.phases
+        billed = np.zeros(len(phases), np.bool_)
+        if price is not None:
+            billed[price.billed_phases(phases)] = True
+        return billed
 
     def _state(self) -> layout.State:
         size, room = len(self.deployed), FIRST_ROOM + self.held
@@ -202,11 +211,13 @@ class Prepared:
 
     def _out(self) -> layout.Out:
         served = self.rows + self.pings[0].size
-        rows, loads = served if self.records else 0, served if self.traced_loads else 0
+        rows = served if self.records else 0
+        loads = rows if self.traced_loads else 0
         return layout.Out(
             start_s=np.empty(rows), end_s=np.empty(rows), idle_since_s=np.empty(rows),
             start_kind=np.empty(rows, np.int8), outcome=np.empty(rows, np.int8), instance=np.empty(rows, np.int64),
-            latency_s=np.empty(self.rows), noted=np.empty((3, loads), np.int64), loading_s=np.empty(loads),
+            latency_s=np.empty(self.rows), bins=np.empty(0, np.int64), noted=np.empty((3, loads), np.int64),
+            loading_s=np.empty(loads),
             sums=np.zeros((len(self.deployed), layout.SUM_WIDTH)), refused=np.zeros(3),
         )  # fmt: skip
 

@@ -14,8 +14,6 @@ from sim.engine.compiled.setup import Prepared
 from sim.platform.startup.parts import NO_TABLE
 from sim.results.call_sums import TAIL, CallSums, downloaded_mb, percentile_name
 from sim.results.columns import (
-    CHUNK,
-    HANDLER,
     Allocations,
     Columns,
     Fleet,
@@ -203,36 +201,16 @@ class Told:
         }
 
     def _charge_usd(self, price: PriceBook, started: IntArray) -> FloatArray:
-        """What the user pays by function: calls that only ran, then those of which there is more to say."""
-        sums = self._run.out.sums
+        """What the user pays by function, for calls on demand and for those on held instances."""
         memory_mb = self._prepared.deployed["memory_mb"].to_numpy(np.float64)
-        alone = started - sums[:, layout.APART].astype(np.int64)
-        return price.charge_billed_usd(sums[:, layout.BILLED_S], alone, memory_mb) + self._apart_usd(price, memory_mb)
+        return charge_usd(self._run.out.sums, started, memory_mb, price)
 
-    def _apart_usd(self, price: PriceBook, memory_mb: FloatArray) -> FloatArray:
-        """What cold calls cost, those that loaded a handler or waited for it, and those on held instances."""
-        scenario, starts, out = self._prepared.scenario, self.fleet.starts, self._run.out
-        trace, (loading, _, held) = scenario.trace, self._noted()
-        loading_s = out.loading_s[: loading.size]
-        loading, loading_s = loading[loading < self._prepared.rows], loading_s[loading < self._prepared.rows]
-        rows = starts.row
-        of_starts: IntArray | slice = slice(None)
-        if loading.size or held.size or np.any(rows[1:] < rows[:-1]):
-            rows = np.unique(np.concatenate([rows, loading, held]))
-            of_starts = np.searchsorted(rows, starts.row)
-        execution_s, start_up_s = trace.service_s[rows], np.zeros(rows.size)
-        start_up_s[of_starts] = price.billed_start_up_s(starts)
-        if self.makers_load:
-            execution_s[of_starts] += starts.phase_s(starts.phases.index(HANDLER))
-        execution_s[np.searchsorted(rows, loading)] = loading_s
-        function, charge = trace.function[rows], np.empty(rows.size)
-        for first in range(0, rows.size, CHUNK):  # arithmetic on all of them at once takes thrice as long
-            part = slice(first, first + CHUNK)
-            charge[part] = price.charge_usd(execution_s[part], start_up_s[part], memory_mb[function[part]])
-        on_held = np.searchsorted(rows, held)
-        charge[on_held] = price.charge_provisioned_usd(execution_s[on_held], memory_mb[function[on_held]])
-        charge[trace.arrival_s[rows] < scenario.span.start_s] = 0.0
-        return np.bincount(function, weights=charge, minlength=memory_mb.size).astype(np.float64)
+
+def charge_usd(sums: FloatArray, started: IntArray, memory_mb: FloatArray, price: PriceBook) -> FloatArray:
+    """What the user pays by function, given the columns of `layout.CALLS`: on demand, and on held instances."""
+    held = sums[:, layout.HELD_CALLS].astype(np.int64)
+    on_demand = price.charge_billed_usd(sums[:, layout.BILLED_S], started - held, memory_mb)
+    return on_demand + price.charge_provisioned_billed_usd(sums[:, layout.HELD_BILLED_S], held, memory_mb)
 
 
 COUNTS = {

@@ -46,7 +46,6 @@ class Tallied(NamedTuple):
 
     Attributes:
         terms, draws: see `sim.engine.compiled.layout`.
-        billed: bool[P], the phases of a start that are billed.
         timeout_s: float64[F]
         queues: where the open function stands.
         sums: float64[F, WIDTH]
@@ -57,7 +56,6 @@ class Tallied(NamedTuple):
 
     terms: Terms
     draws: Draws
-    billed: Array
     timeout_s: Array
     queues: Queues
     sums: Array

@@ -45,10 +45,10 @@ def tallied(scenario: Scenario, latencies: int) -> layout.Tallied:
     draws = Draws(
         key=starts.key, table=np.ascontiguousarray(starts.table.astype(np.int64)),
         affine=np.column_stack([starts.offset, starts.scale]).astype(np.float64),
-        tables=starts.tables if starts.tables.size else np.zeros((1, CELLS + 1)), life=np.full(1, inf),
+        tables=starts.tables if starts.tables.size else np.zeros((1, CELLS + 1)), life=np.full(1, inf), billed=billed,
     )  # fmt: skip
     return layout.Tallied(
-        terms, draws, billed, deployed["timeout_s"].to_numpy(np.float64).copy(), queues(0),
+        terms, draws, deployed["timeout_s"].to_numpy(np.float64).copy(), queues(0),
         np.zeros((size, layout.WIDTH)), np.zeros(latency_bins.COUNT, np.int64),
         np.empty(latencies),
     )  # fmt: skip
