@@ -189,11 +189,6 @@ class Prepared:
         idle, ends, busy = np.zeros((slots, 4)), np.zeros(slots), np.zeros((slots, 2), np.int64)
         return layout.State(table, plans, learnt, idle, ends, busy, count)
 
-    @property
-    def has_raised(self) -> bool:
-        """Whether the rule has raised anything."""
-        return bool(self.run.state.learnt[:, -1:].any())
-
     def grow(self) -> None:
         """Twice as much room for what there is too little of."""
         self.run = grown(self.run)

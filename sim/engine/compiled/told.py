@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.engine.compiled import layout
+from sim.engine.compiled.lives import in_order, instances
 from sim.engine.compiled.order import quantiles
 from sim.engine.compiled.setup import Prepared
 from sim.platform.startup.parts import NO_TABLE
@@ -18,7 +19,6 @@ from sim.results.columns import (
     Columns,
     Fleet,
     FloatArray,
-    Instances,
     Requests,
     Starts,
     no_cells,
@@ -46,7 +46,7 @@ class Told:
         self.fleet = Fleet(
             pings=self._pings(),
             ping_s=pings.ping_s if pings is not None else 0.0,
-            instances=self._instances(),
+            instances=instances(self._run.lines, self._lines),
             starts=self._starts(),
             allocations=self._allocations(),
             cells=no_cells(),
@@ -64,38 +64,13 @@ class Told:
     # Columns.
 
     def _in_order(self) -> IntArray | slice:
-        """The lines in order of creation; at one instant, those that calls made first, then others by function."""
+        """The lines in order of creation, as they are where calls made them all."""
         made = int(self._count[layout.LINES])
-        if not self._prepared.traced_loads:  # calls made them all
-            return slice(0, made)
-        number, created_s = self._run.lines.number[:made], self._run.lines.time_s[:made, layout.CREATED]
-        name, unasked = number[:, layout.NAME], number[:, layout.NAME] < 0
-        order: IntArray = np.argsort(created_s, kind="stable")
-        same = np.diff(created_s[order]) == 0
-        tied = np.flatnonzero(np.concatenate([same, [False]]) | np.concatenate([[False], same]))
-        lines = order[tied]
-        name, unasked, function = name[lines], unasked[lines], number[lines, layout.FUNCTION]
-        order[tied] = lines[np.lexsort((np.abs(name), np.where(unasked, function, 0), unasked, created_s[lines]))]
-        return order
+        return in_order(self._run.lines, made) if self._prepared.traced_loads else slice(0, made)
 
     def _number(self, place: int) -> IntArray:
         number: IntArray = self._run.lines.number[self._lines, place]
         return number
-
-    def _instances(self) -> Instances:
-        created, ready, idle_since, ended = (
-            np.ascontiguousarray(self._run.lines.time_s[self._lines, place])
-            for place in (layout.CREATED, layout.READY, layout.IDLE_SINCE, layout.ENDED)
-        )
-        return Instances(
-            function=self._number(layout.FUNCTION).astype(np.int32),
-            instance=np.ascontiguousarray(self._number(layout.NAME)),
-            created_s=created,
-            ready_s=ready,
-            awaited=self._number(layout.AWAITED).astype(np.bool_),
-            idle_since_s=idle_since,
-            ended_s=ended,
-        )
 
     def _starts(self) -> Starts:
         draws = self._prepared.starts

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from sim.engine.compiled.layout import Array, Draws, Terms
 
 (
@@ -21,8 +24,14 @@ HEAD, TAIL, HEAPED, IDLE, CALLED = range(5)
 """Of the open function, int64: the first of the ring and the place behind its last, both counted on and on; how many
 ends the heap has, how many the stack; calls so far."""
 
-FUNCTION_AT, ROW_AT = range(2)
-"""Where a pass stands, int64: place among the chosen functions, cell or call."""
+FUNCTION_AT, ROW_AT, OPEN, CALL_AT, MADE_AT, NAMED = range(6)
+"""Where a pass stands, int64: place among the chosen functions, cell or call. And where instances are kept: whether
+that function has begun; which call of the cell, of how many that are made; calls so far."""
+
+
+def at_first() -> npt.NDArray[np.int64]:
+    """Where a pass begins."""
+    return np.zeros(6, np.int64)
 
 
 class Queues(NamedTuple):
