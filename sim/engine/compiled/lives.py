@@ -12,9 +12,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 def in_order(lines: layout.Lines, made: int) -> IntArray:
-    """The places of the first lines in order of creation; at one instant, those that calls made first, then others by
-    function.
-    """
+    """The places of the first lines in order of creation; at one instant, those that calls made, then the others."""
     number, created_s = lines.number[:made], lines.time_s[:made, layout.CREATED]
     name, unasked = number[:, layout.NAME], number[:, layout.NAME] < 0
     order: IntArray = np.lexsort((np.abs(name), np.where(unasked, number[:, layout.FUNCTION], 0), unasked, created_s))
