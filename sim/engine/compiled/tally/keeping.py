@@ -14,12 +14,13 @@ from sim.engine.compiled.layout import BUSY_AT, BUSY_ROOM, IDLE_AT, IDLE_ROOM, L
 from sim.engine.compiled.tally import drawing
 from sim.engine.compiled.tally.layout import (
     CALL_AT,
+    CALLS_NOW,
     FUNCTION_AT,
-    MADE_AT,
     NAMED,
     OPEN,
     PERCENTILES,
     ROW_AT,
+    STOP_AT,
     Cells,
     Columns,
     Drawn,
@@ -42,15 +43,6 @@ def open_function(run: Run, function: int) -> None:
 
 
 @part
-def serve_from(run: Run, first: int, stop: int, observe: Callable[..., Any], decide: Callable[..., Any]) -> int:
-    """Replay calls from a place up to another; returns where it stopped: before `stop` if there was no room."""
-    for i in range(first, stop):
-        if not come(run, unsigned(i), observe, decide):
-            return i
-    return stop
-
-
-@part
 def make_cell(run: Run, cells: Cells, drawn: Drawn, function: int, cell: int, named: int) -> int:
     """Make the calls of a cell, as far as they arrive in time; returns how many."""
     calls, minute, count = run.calls, cells.minute[cell], cells.count[cell]
@@ -70,64 +62,68 @@ def make_cell(run: Run, cells: Cells, drawn: Drawn, function: int, cell: int, na
     return int(count)
 
 
-def _counts_keeper(sources: str) -> Any:
+@part
+def next_calls(
+    run: Run, cells: Cells, drawn: Drawn, columns: Columns, function: int, at: Array, most: int
+) -> bool:  # fmt: skip
+    """See to the next calls of the open function, from `CALL_AT` to `STOP_AT`; false if there are enough for now.
+
+    Of a function that has no more, there are none.
+    """
+    if not cells.begin.size:
+        place = at[FUNCTION_AT]
+        at[CALL_AT], at[STOP_AT] = max(at[STOP_AT], columns.first[place]), columns.stop[place]
+        return True
+    at[CALL_AT] = at[STOP_AT] = 0
+    while at[ROW_AT] < cells.begin[function + 1] and not at[STOP_AT]:
+        if at[CALLS_NOW] >= most:
+            return False
+        at[STOP_AT] = make_cell(run, cells, drawn, function, at[ROW_AT], at[NAMED])
+        at[NAMED] += at[STOP_AT]
+        at[CALLS_NOW] += cells.count[at[ROW_AT]]
+        at[ROW_AT] += 1
+    return True
+
+
+def _keeper(sources: str) -> Any:
     @entry
-    def keep_counts(
-        run: Run, cells: Cells, drawn: Drawn, chosen: Array, at: Array, most: int, observe: Callable[..., Any],
-        decide: Callable[..., Any],
+    def keep(
+        run: Run, cells: Cells, drawn: Drawn, columns: Columns, chosen: Array, at: Array, most: int, left_open: bool,
+        observe: Callable[..., Any], decide: Callable[..., Any],
     ) -> int:  # fmt: skip
-        """Replay the cells of the chosen functions from where it stood; returns why it ends."""
-        calls = 0
+        """Replay the calls of the chosen functions from where it stood, made of counts if there are any.
+
+        The last function may be left open, for more calls.
+
+        Returns:
+            Why it ends.
+        """
+        at[CALLS_NOW] = 0
         while at[FUNCTION_AT] < chosen.size and len(sources):
             function = chosen[at[FUNCTION_AT]]
             if not at[OPEN]:
                 open_function(run, function)
-                at[OPEN], at[ROW_AT], at[CALL_AT], at[MADE_AT] = 1, cells.begin[function], 0, 0
-            while at[ROW_AT] < cells.begin[function + 1]:
-                if at[CALL_AT] == at[MADE_AT]:
-                    if calls >= most:
-                        return PAUSED
-                    at[CALL_AT], at[MADE_AT] = 0, make_cell(run, cells, drawn, function, at[ROW_AT], at[NAMED])
-                    at[NAMED] += at[MADE_AT]
-                    calls += cells.count[at[ROW_AT]]
-                at[CALL_AT] = serve_from(run, at[CALL_AT], at[MADE_AT], observe, decide)
-                if at[CALL_AT] < at[MADE_AT]:
-                    return FULL
-                at[ROW_AT] += 1
-            finish(run, function, function + 1, decide)
-            at[OPEN] = 0
+                at[OPEN], at[ROW_AT] = 1, cells.begin[function] if cells.begin.size else 0
+            while True:
+                for i in range(at[CALL_AT], at[STOP_AT]):
+                    if not come(run, unsigned(i), observe, decide):
+                        at[CALL_AT] = i
+                        return FULL
+                at[CALL_AT] = at[STOP_AT]
+                if not next_calls(run, cells, drawn, columns, function, at, most):
+                    return PAUSED
+                if at[CALL_AT] == at[STOP_AT]:
+                    break
+            last, at[CALL_AT], at[STOP_AT] = at[FUNCTION_AT] == chosen.size - 1, 0, 0
             at[FUNCTION_AT] += 1
-            if run.state.count[LINES] > KEPT:
-                return MANY
-        return DONE
-
-    return keep_counts
-
-
-def _columns_keeper(sources: str) -> Any:
-    @entry
-    def keep_columns(
-        run: Run, columns: Columns, chosen: Array, at: Array, left_open: bool, observe: Callable[..., Any],
-        decide: Callable[..., Any],
-    ) -> int:  # fmt: skip
-        """Replay the calls of the chosen functions, likewise; the last of them may be left open, for more calls."""
-        while at[FUNCTION_AT] < chosen.size and len(sources):
-            place = at[FUNCTION_AT]
-            if not at[OPEN]:
-                open_function(run, chosen[place])
-                at[OPEN] = 1
-            at[ROW_AT] = serve_from(run, max(at[ROW_AT], columns.first[place]), columns.stop[place], observe, decide)
-            if at[ROW_AT] < columns.stop[place]:
-                return FULL
-            at[FUNCTION_AT] += 1
-            if place < chosen.size - 1 or not left_open:
-                finish(run, chosen[place], chosen[place] + 1, decide)
+            if not (last and left_open):
+                finish(run, function, function + 1, decide)
                 at[OPEN] = 0
                 if run.state.count[LINES] > KEPT:
                     return MANY
         return DONE
 
-    return keep_columns
+    return keep
 
 
 def _ender(sources: str) -> Any:
@@ -140,4 +136,4 @@ def _ender(sources: str) -> Any:
     return end_function
 
 
-keep_counts, keep_columns, end_function = _counts_keeper(SOURCES), _columns_keeper(SOURCES), _ender(SOURCES)
+keep, end_function = _keeper(SOURCES), _ender(SOURCES)

@@ -15,7 +15,8 @@ from sim.engine.compiled.lives import in_order, instances
 from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.setup import Prepared, grown
 from sim.engine.compiled.tally import layout as passes
-from sim.engine.compiled.tally.keeping import DONE, FULL, MANY, end_function, keep_columns, keep_counts
+from sim.engine.compiled.tally import setup
+from sim.engine.compiled.tally.keeping import DONE, FULL, MANY, end_function, keep
 from sim.engine.compiled.tally.plain_replay import MOST
 from sim.engine.compiled.told import COUNTS, charge_usd
 from sim.results import latency_bins
@@ -61,34 +62,37 @@ class KeptWorker:
             function=np.empty(size, np.uint32), arrival_s=drawn.arrival_s, service_s=np.empty(size),
             duration_s=drawn.duration_s, number=np.empty(size, np.int64), rows=NO_PING,
         ))  # fmt: skip
-        functions = self._replay.functions
-        self._at[passes.FUNCTION_AT] = 0
-        while not stop.is_set():
-            ended = keep_counts(self.run, cells, drawn, chosen, self._at, MOST, *functions)
-            if ended == DONE:
-                break
-            self._go_on(ended, chosen)
-        self._settle()
+        self._keep(cells, drawn, setup.NO_COLUMNS, chosen, stop, left_open=False)
 
     def over_columns(
         self, columns: passes.Columns, chosen: IntArray, stop: threading.Event, *, left_open: bool
     ) -> None:
         """See `Worker`."""
-        function = np.repeat(chosen, columns.stop - columns.first).astype(np.uint32)
-        base = self._replay.prepared.run.calls
-        service_s = np.minimum(columns.duration_s, base.timeout_s[function])
-        number = self._at[passes.NAMED] + np.arange(function.size)
-        self._at[passes.NAMED] += function.size
+        calls = columns.stop - columns.first
+        stop_at = np.cumsum(calls)
+        rows = np.arange(stop_at[-1]) + np.repeat(columns.first - (stop_at - calls), calls)
+        function, base = np.repeat(chosen, calls).astype(np.uint32), self._replay.prepared.run.calls
+        duration_s, number = columns.duration_s[rows], self._at[passes.NAMED] + np.arange(rows.size)
+        self._at[passes.NAMED] += rows.size
         self.run = self.run._replace(calls=base._replace(
-            function=function, arrival_s=columns.arrival_s, service_s=service_s, duration_s=columns.duration_s,
-            number=number, rows=NO_PING,
+            function=function, arrival_s=columns.arrival_s[rows], number=number, duration_s=duration_s,
+            service_s=np.minimum(duration_s, base.timeout_s[function]), rows=NO_PING,
         ))  # fmt: skip
-        self._at[[passes.FUNCTION_AT, passes.ROW_AT]] = 0
+        columns = passes.Columns(stop_at - calls, stop_at, columns.arrival_s, columns.duration_s)
+        self._keep(setup.NO_CELLS, setup.drawn(0), columns, chosen, stop, left_open=left_open)
+
+    def _keep(
+        self, cells: passes.Cells, drawn: passes.Drawn, columns: passes.Columns, chosen: IntArray,
+        stop: threading.Event, *, left_open: bool,
+    ) -> None:  # fmt: skip
+        self._at[passes.FUNCTION_AT] = 0
         while not stop.is_set():
-            ended = keep_columns(self.run, columns, chosen, self._at, left_open, *self._replay.functions)
+            ended = keep(self.run, cells, drawn, columns, chosen, self._at, MOST, left_open, *self._replay.functions)
             if ended == DONE:
                 break
             self._go_on(ended, chosen)
+        if not left_open:
+            self._settle()
 
     def close(self, function: int) -> None:
         """See `Worker`."""

@@ -24,14 +24,14 @@ HEAD, TAIL, HEAPED, IDLE, CALLED = range(5)
 """Of the open function, int64: the first of the ring and the place behind its last, both counted on and on; how many
 ends the heap has, how many the stack; calls so far."""
 
-FUNCTION_AT, ROW_AT, OPEN, CALL_AT, MADE_AT, NAMED = range(6)
+FUNCTION_AT, ROW_AT, OPEN, CALL_AT, STOP_AT, NAMED, CALLS_NOW = range(7)
 """Where a pass stands, int64: place among the chosen functions, cell or call. And where instances are kept: whether
-that function has begun; which call of the cell, of how many that are made; calls so far."""
+that function has begun; from which call to which there are any to be served; calls so far, and in this pass."""
 
 
 def at_first() -> npt.NDArray[np.int64]:
     """Where a pass begins."""
-    return np.zeros(6, np.int64)
+    return np.zeros(7, np.int64)
 
 
 class Queues(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -119,3 +120,12 @@ def drawn(most: int) -> layout.Drawn:
         np.empty(size), np.empty(size), np.empty(size, np.int32), np.empty(size + 1, np.int32), np.empty(size),
         np.empty(size, np.int32), np.array([-1, 0]),
     )  # fmt: skip
+
+
+NO_CELLS: Final = layout.Cells(
+    begin=np.empty(0, np.int64), minute=np.empty(0, np.int32), count=np.empty(0, np.int64),
+    label=np.empty(0, np.int64), average_s=np.empty(0), quantiles_s=np.empty((0, 7)),
+    arrival_key=np.empty(0, np.uint64), duration_key=np.empty(0, np.uint64), scattered=False, durations=0,
+)  # fmt: skip
+NO_COLUMNS: Final = layout.Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+"""What stands for the one of the two that there is not."""
