@@ -128,6 +128,7 @@ def stream(whole: Replay, blocks: Iterable[Block], function: IntArray, on_progre
     worker, never, done, left_open = whole.worker(layout.BLOCK), threading.Event(), 0, -1
     number = np.full(int(function.max(initial=-1)) + 1, -1, np.int64)
     number[function] = np.arange(function.size)
+    called = np.zeros(function.size, np.bool_)
     for functions, arrival_s, duration_s in blocks:
         in_time = arrival_s <= whole.scenario.span.end_s
         own = number[functions[in_time]]
@@ -138,8 +139,12 @@ def stream(whole: Replay, blocks: Iterable[Block], function: IntArray, on_progre
             stop, left_open = np.append(first[1:], own.size), int(own[-1])
             columns = layout.Columns(first, stop, arrival_s[in_time], duration_s[in_time])
             worker.over_columns(columns, own[first], never, left_open=True)
+            called[own[first]] = True
         done += functions.size
         on_progress(done)
     if left_open >= 0:
         worker.close(left_open)
+    idle = np.flatnonzero(~called)  # instances may be held for them
+    nowhere = np.zeros(idle.size, np.int64)
+    worker.over_columns(layout.Columns(nowhere, nowhere, np.empty(0), np.empty(0)), idle, never, left_open=False)
     whole.add(worker)

@@ -70,7 +70,7 @@ class KeptWorker:
         """See `Worker`."""
         calls = columns.stop - columns.first
         stop_at = np.cumsum(calls)
-        rows = np.arange(stop_at[-1]) + np.repeat(columns.first - (stop_at - calls), calls)
+        rows = np.arange(calls.sum()) + np.repeat(columns.first - (stop_at - calls), calls)
         function, base = np.repeat(chosen, calls).astype(np.uint32), self._replay.prepared.run.calls
         duration_s, number = columns.duration_s[rows], self._at[passes.NAMED] + np.arange(rows.size)
         self._at[passes.NAMED] += rows.size
