@@ -73,10 +73,12 @@ def function_keys(
     owners: list[str], apps: list[str], names: list[str]
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """128-bit keys of functions as two uint64 arrays (high, low): a hash of owner, app and function name."""
-    words = np.empty((len(names), 2), np.uint64)
-    for i, parts in enumerate(zip(owners, apps, names, strict=True)):
-        text = "".join(f"{len(part)}:{part}/" for part in parts)  # lengths, so that no two triples read alike
-        words[i] = np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), "<u8")
+    texts = (  # lengths, so that no two triples read alike
+        f"{len(owner)}:{owner}/{len(app)}:{app}/{len(name)}:{name}/"
+        for owner, app, name in zip(owners, apps, names, strict=True)
+    )
+    digests = b"".join([hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts])
+    words = np.frombuffer(digests, "<u8").astype(np.uint64).reshape(-1, 2)
     return words[:, 0].copy(), words[:, 1].copy()
 
 

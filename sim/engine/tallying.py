@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.engine.compiled.scenario import Conditions, Scenario
-from sim.engine.compiled.tally.coverage import is_counted, is_plain
+from sim.engine.compiled.tally.coverage import is_by_function, is_counted, is_plain
 from sim.platform.trigger import Progress
 from sim.results.call_sums import TAIL, percentile_name
 from sim.results.pricing import ProviderPrice
@@ -19,7 +19,7 @@ from sim.results.result import Result
 from sim.results.tally import HISTOGRAM, Tally, merged, summarise
 from sim.workload.arrivals import MINUTE_S
 from sim.workload.partitioned import PartitionedTrace
-from sim.workload.source import Source
+from sim.workload.source import Source, without_calls
 from sim.workload.trace import Trace
 
 IntArray = npt.NDArray[np.int64]
@@ -44,15 +44,31 @@ def tally(
     """
     if chosen is None:
         chosen = np.arange(len(source.functions))
-    plain = is_plain(source.functions, conditions.policy, conditions.platform)
-    if plain and isinstance(source, PartitionedTrace):
-        return _streamed(source, conditions, chosen, on_progress)
+    by_function = is_by_function(source.functions, conditions.policy, conditions.platform)
+    if by_function and isinstance(source, PartitionedTrace):
+        replay = _replay_of(conditions.scenario(without_calls(source, chosen), record=False))
+        _kernels("engine").stream(replay, source.blocks(chosen), chosen, on_progress)
+        streamed: Tally = replay.tally(chosen)
+        return streamed
     done, tallies = 0, []
-    for part in _parts(source, conditions, chosen, plain):
-        tallies.append(_in_memory(source.part(part), part, conditions, plain))
+    for part in _parts(source, conditions, chosen, by_function):
+        scenario = conditions.scenario(source.part(part), record=False)
+        if by_function:
+            replay = _replay_of(scenario)
+            _kernels("engine").replay(replay, lambda _: None)
+            tallies.append(replay.tally(part))
+        else:
+            tallies.append(_kernels("together").tally(scenario, part))
         done += int(source.calls_per_function[part].sum())
         on_progress(done)
     return merged(tallies)
+
+
+def _replay_of(scenario: Scenario) -> Any:
+    """What replays a scenario function after function."""
+    if is_plain(scenario.trace.functions, scenario.policy, scenario.platform):
+        return _kernels("plain_replay").PlainReplay(scenario, 0)
+    return _kernels("kept_replay").KeptReplay(scenario)
 
 
 def groups(functions: pd.DataFrame, conditions: Conditions) -> IntArray:
@@ -63,13 +79,13 @@ def groups(functions: pd.DataFrame, conditions: Conditions) -> IntArray:
     return np.arange(len(functions), dtype=np.int64)
 
 
-def _parts(source: Source, conditions: Conditions, chosen: IntArray, plain: bool) -> Iterator[IntArray]:
+def _parts(source: Source, conditions: Conditions, chosen: IntArray, by_function: bool) -> Iterator[IntArray]:
     """The functions in runs for which there is room; what belongs together stays together."""
     if not chosen.size or (isinstance(source, Trace) and source.counts is None):
         yield chosen
         return
     weight, most = source.calls_per_function[chosen], PART_CALLS
-    if plain and is_counted(source.part(chosen[:1])):
+    if by_function and is_counted(source.part(chosen[:1])):
         weight, most = np.minimum(weight, max(1, round(source.horizon_s / MINUTE_S))), PART_MINUTES
     _, group = np.unique(groups(source.functions, conditions)[chosen], return_inverse=True)
     of_groups = np.bincount(group, weights=weight)
@@ -78,33 +94,15 @@ def _parts(source: Source, conditions: Conditions, chosen: IntArray, plain: bool
         yield chosen[run == number]
 
 
-def _in_memory(trace: Trace, function: IntArray, conditions: Conditions, plain: bool) -> Tally:
-    """The tally of a part that is in memory."""
-    scenario = conditions.scenario(trace, record=False)
-    if plain:
-        found: Tally = _kernels("engine").tally(scenario, function, exact=False, on_progress=lambda _: None)[0]
-    else:
-        found = _kernels("general").tally(scenario, function)
-    return found
-
-
-def _streamed(source: PartitionedTrace, conditions: Conditions, chosen: IntArray, on_progress: Progress) -> Tally:
-    """The tally of functions whose calls are read from disk block by block."""
-    table = source.functions.iloc[chosen].reset_index(drop=True)
-    without_calls = Trace(np.empty(0, np.int32), np.empty(0), np.empty(0), table, source.horizon_s)
-    streamed: Tally = _kernels("engine").streamed(
-        conditions.scenario(without_calls, record=False), source.blocks(chosen), chosen, on_progress
-    )
-    return streamed
-
-
 def exactly(scenario: Scenario, on_progress: Progress) -> tuple[Tally, dict[str, float]]:
     """The tally of a plain scenario whose calls are in memory, and its percentiles, which are exact."""
-    functions = np.arange(len(scenario.trace.functions))
-    found, latency_s = _kernels("engine").tally(scenario, functions, exact=True, on_progress=on_progress)
+    replay = _kernels("plain_replay").PlainReplay(scenario, scenario.rows)
+    _kernels("engine").replay(replay, on_progress)
     quantiles: Any = import_module("sim.engine.compiled.order").quantiles
-    values = quantiles([latency_s], [p / 100 for p in TAIL])
-    return found, {percentile_name(p): value for p, value in zip(TAIL, values, strict=True)}
+    parts_s = np.array_split(replay.latencies_s(), scenario.threads)
+    values = quantiles(parts_s, [p / 100 for p in TAIL])
+    percentiles = {percentile_name(p): value for p, value in zip(TAIL, values, strict=True)}
+    return replay.tally(np.arange(len(scenario.trace.functions))), percentiles
 
 
 def result_of(

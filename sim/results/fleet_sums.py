@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,19 +51,52 @@ def fleet_sums(fleet: Fleet, memory_mb: FloatArray, span: Span, price: PriceBook
         span: what is measured.
         price: the user's price book.
     """
-    pings, instances, size = fleet.pings, fleet.instances, memory_mb.size
-    inside = (instances.created_s >= span.start_s) & (instances.created_s <= span.end_s)
-    unawaited = ~instances.awaited
+    pings, size = fleet.pings, memory_mb.size
+    lives = life_sums(fleet.instances, size, span)
     return FleetSums(
-        starts=np.bincount(instances.function[inside], minlength=size),
-        starting_s=_starting_s(instances, slice(None), size, span),
-        unawaited_start_s=_starting_s(instances, unawaited, size, span),
-        left_idle_s=_left_idle_s(instances, size, span),
+        starts=lives.starts,
+        starting_s=lives.starting_s,
+        unawaited_start_s=lives.unawaited_start_s,
+        left_idle_s=lives.left_idle_s,
         ping_busy_s=time_by_function_s(pings.function, pings.busy_since_s, pings.end_s, size, span),
         ping_idle_s=time_by_function_s(pings.function, pings.idle_since_s, pings.start_s, size, span),
         user_usd=_user_usd(fleet, memory_mb, span, price),
         pings=float(np.count_nonzero(pings.arrival_s >= span.start_s)),
         cells=fleet.cells,
+    )
+
+
+class LifeSums(NamedTuple):
+    """What lives of instances add up to by function; see `FleetSums`."""
+
+    starts: IntArray
+    starting_s: FloatArray
+    unawaited_start_s: FloatArray
+    left_idle_s: FloatArray
+
+    @classmethod
+    def none(cls, size: int) -> LifeSums:
+        """Of no instances."""
+        return cls(np.zeros(size, np.int64), np.zeros(size), np.zeros(size), np.zeros(size))
+
+    def plus(self, other: LifeSums) -> LifeSums:
+        """Of the instances of both."""
+        return LifeSums(
+            self.starts + other.starts,
+            self.starting_s + other.starting_s,
+            self.unawaited_start_s + other.unawaited_start_s,
+            self.left_idle_s + other.left_idle_s,
+        )
+
+
+def life_sums(instances: Instances, size: int, span: Span) -> LifeSums:
+    """The sums of instances of `size` functions, in order of creation."""
+    inside = (instances.created_s >= span.start_s) & (instances.created_s <= span.end_s)
+    return LifeSums(
+        np.bincount(instances.function[inside], minlength=size),
+        _starting_s(instances, slice(None), size, span),
+        _starting_s(instances, ~instances.awaited, size, span),
+        _left_idle_s(instances, size, span),
     )
 
 

@@ -117,8 +117,14 @@ class PriceBook:
         """What each call on a provisioned instance costs, float64[n] USD: its duration at the provisioned rate."""
         _refuse_negative(execution_s=execution_s, memory_mb=memory_mb)
         billed_s = np.maximum(self.minimum_s, rounded_up(execution_s, self.granularity_s))
+        return self.charge_provisioned_billed_usd(billed_s, 1, memory_mb)
+
+    def charge_provisioned_billed_usd(
+        self, billed_s: FloatArray, calls: npt.NDArray[np.int64] | int, memory_mb: FloatArray
+    ) -> FloatArray:
+        """What calls on provisioned instances cost together, likewise."""
         gb = self.billed_memory_mb(memory_mb) / MB_PER_GB
-        return billed_s * gb * self.provisioned_duration_usd_per_gb_s + self.usd_per_million_requests / 1e6
+        return billed_s * gb * self.provisioned_duration_usd_per_gb_s + calls * (self.usd_per_million_requests / 1e6)
 
     def hold_usd(self, held_s: FloatArray, memory_mb: FloatArray) -> FloatArray:
         """What holding provisioned instances costs, float64[n] USD, used or not; not rounded up."""

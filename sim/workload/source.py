@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-if TYPE_CHECKING:
-    from sim.workload.trace import Trace
+from sim.workload.trace import Trace
 
 IntArray = npt.NDArray[np.int64]
 
@@ -35,3 +34,9 @@ class Source(Protocol):
 
     def part(self, chosen: IntArray) -> Trace:
         """The calls of some functions, given by ascending places in the table, as a trace of these functions."""
+
+
+def without_calls(source: Source, chosen: IntArray | slice = slice(None)) -> Trace:
+    """Some functions of a source, and none of their calls."""
+    table = source.functions.iloc[chosen].reset_index(drop=True)
+    return Trace(np.empty(0, np.int32), np.empty(0), np.empty(0), table, source.horizon_s)

@@ -32,19 +32,24 @@ BLOCK: Final = 1 << 22
 def run(scenario: Scenario, on_progress: Progress) -> Told:
     """Replay all calls of a scenario."""
     prepared = Prepared(scenario)
-    name = type(scenario.policy).__name__
-    functions = _functions(scenario.policy)
+    functions = functions_of(scenario.policy)
     owner = owners(prepared.run, scenario.threads)
     if owner.any():
         replay_in_threads(prepared, owner, functions, on_progress)
     else:
         _replay(prepared, functions, on_progress)
     on_progress(prepared.rows)
-    if prepared.has_raised:
-        raise PolicyError(f"{name}: its rule raised an error, which compiled code cannot tell; engine=simpy does")
-    if prepared.run.state.count[layout.REFUSED]:
-        checked_decision(name, tuple(prepared.run.out.refused.tolist()))
+    require_good_decisions(scenario.policy, prepared.run)
     return Told(prepared)
+
+
+def require_good_decisions(policy: KeepAlive, run: layout.Run) -> None:
+    """Raise what there is to raise of a rule's decisions so far."""
+    name = type(policy).__name__
+    if run.state.learnt[:, -1:].any():
+        raise PolicyError(f"{name}: its rule raised an error, which compiled code cannot tell; engine=simpy does")
+    if run.state.count[layout.REFUSED]:
+        checked_decision(name, tuple(run.out.refused.tolist()))
 
 
 def _replay(prepared: Prepared, functions: Functions, on_progress: Progress) -> None:
@@ -62,13 +67,13 @@ def _replay(prepared: Prepared, functions: Functions, on_progress: Progress) -> 
 def compiles(policy: KeepAlive) -> bool:
     """Whether the rule of `policy`, if it has one, can be compiled."""
     try:
-        _functions(policy)
+        functions_of(policy)
     except ConfigError:
         return False
     return True
 
 
-def _functions(policy: KeepAlive) -> tuple[Any, Any]:
+def functions_of(policy: KeepAlive) -> tuple[Any, Any]:
     """The two functions of the policy's rule, compiled as they are."""
     if isinstance(policy, Hashable):
         try:

@@ -25,6 +25,13 @@ NOT_KEPT: Final = (
 """Said once a process."""
 
 
+CONSTANTS: Final = (
+    "core/distributions.py", "platform/startup/parts.py", "results/columns.py", "results/latency_bins.py",
+    "results/pricing.py", "workload/arrivals.py", "workload/durations.py",
+)  # fmt: skip
+"""Where constants are from that are compiled in."""
+
+
 def part(function: F) -> F:
     """Compile a function that only compiled ones call.
 
@@ -47,7 +54,9 @@ def entry(function: F) -> F:
 def _digest() -> str:
     """Of the sources of all that is compiled: numba itself looks only at the file of the function that it keeps."""
     whole = hashlib.blake2b(digest_size=8)
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
+    here = Path(__file__).parent
+    others = [here.parents[1] / file for file in CONSTANTS]
+    for file in (*sorted(here.rglob("*.py")), *others):
         whole.update(file.read_bytes())
     return whole.hexdigest()
 

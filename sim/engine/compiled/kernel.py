@@ -16,7 +16,6 @@ from sim.engine.compiled.draws import phase_s, start_up_s
 from sim.engine.compiled.heap import push
 from sim.engine.compiled.jit import SOURCES, entry, part, signed, unsigned
 from sim.engine.compiled.layout import (
-    APART,
     AWAITED,
     BILLED_S,
     BUSY,
@@ -30,6 +29,8 @@ from sim.engine.compiled.layout import (
     END,
     GROUP,
     HANDLER,
+    HELD_BILLED_S,
+    HELD_CALLS,
     HELD_ROWS,
     IDLE,
     IDLE_AT,
@@ -58,41 +59,22 @@ from sim.engine.compiled.layout import (
     WAIT_S,
     Run,
     Served,
-    Terms,
 )
 from sim.engine.compiled.learning import arrived, claimed, ended, settle_learning, wake
 from sim.engine.compiled.pool import has_room, new_line, settle
+from sim.engine.compiled.sums import billed_s, billed_start_s, count_latency, inside_s
 from sim.results import columns as told
-from sim.results.pricing import STEP_TOLERANCE
 
 WARM, COLD_KIND, QUEUED_KIND, NOT_STARTED = told.WARM, told.COLD, told.QUEUED, told.NOT_STARTED
 OK, REJECTED_OUTCOME, TIMED_OUT, NO_INSTANCE = told.OK, told.REJECTED, told.TIMED_OUT, told.NO_INSTANCE
 
 
 @part
-def billed_s(terms: Terms, execution_s: float) -> float:
-    """Seconds that a call is billed: `sim.results.pricing.rounded_up`, without its slow `rint` and `ceil`."""
-    if terms.step_s == 0.0:
-        return max(terms.minimum_s, execution_s)
-    steps = execution_s / terms.step_s
-    whole = float(int(steps))
-    if steps - whole > STEP_TOLERANCE * whole:
-        whole += 1.0
-    return max(terms.minimum_s, whole * terms.step_s)
-
-
-@part
-def inside_s(terms: Terms, begin_s: float, end_s: float) -> float:
-    """The part of an interval that lies in the measured span."""
-    return min(max(end_s, terms.from_s), terms.to_s) - min(max(begin_s, terms.from_s), terms.to_s)
-
-
-@part
-def loaded_end_s(run: Run, i: int, row: int, line: int, start_s: float) -> tuple[float, bool, bool]:
+def loaded_end_s(run: Run, i: int, row: int, line: int, start_s: float) -> tuple[float, float, bool]:
     """When a call ends that may have to load its instance's handler, or to wait for the rest of a load.
 
     Returns:
-        The end, whether a load made it later, and whether the time-out cut it for that.
+        The end, the seconds that it runs, and whether the time-out cut it because of a load.
     """
     time_s, service_s = run.lines.time_s, run.calls.service_s[i]
     load_s = time_s[line, LOADED] - start_s
@@ -101,31 +83,43 @@ def loaded_end_s(run: Run, i: int, row: int, line: int, start_s: float) -> tuple
         time_s[line, LOADED] = start_s + load_s
     loaded_s = time_s[line, LOADED]
     if not run.terms.late or loaded_s <= start_s:
-        return start_s + service_s, False, False
+        return start_s + service_s, service_s, False
     timeout_s = run.calls.timeout_s[run.calls.function[i]]
     end_s, latest_s = loaded_s + service_s, start_s + timeout_s
     cut = end_s > latest_s
-    place, count = run.state.count[LOADING], run.state.count
-    count[LOADING] += 1
-    run.out.noted[NOTED_LOADING, place], run.out.loading_s[place] = row, timeout_s if cut else load_s + service_s
-    return latest_s if cut else end_s, True, cut
+    execution_s = timeout_s if cut else load_s + service_s
+    if run.terms.record:
+        place, count = run.state.count[LOADING], run.state.count
+        count[LOADING] += 1
+        run.out.noted[NOTED_LOADING, place], run.out.loading_s[place] = row, execution_s
+    return latest_s if cut else end_s, execution_s, cut
+
+
+@part
+def bill(run: Run, function: int, served: Served) -> None:
+    """Add what a counted call is billed, in seconds."""
+    sums, time_s = run.out.sums[function], served.execution_s
+    if served.held:
+        sums[HELD_CALLS] += 1.0
+        sums[HELD_BILLED_S] += billed_s(run.terms, time_s)
+        return
+    if served.kind == COLD_KIND:
+        time_s += billed_start_s(run.draws, function, run.lines.number[served.line, START])
+    sums[BILLED_S] += billed_s(run.terms, time_s)
 
 
 @part
 def add(run: Run, i: int, served: Served) -> None:
     """Add a call of the trace that starts to what those of its function add up to."""
-    calls, terms, state = run.calls, run.terms, run.state
-    sums, now_s = run.out.sums[calls.function[i]], calls.arrival_s[i]
+    calls, terms, state, out = run.calls, run.terms, run.state, run.out
+    sums, now_s = out.sums[calls.function[i]], calls.arrival_s[i]
     sums[BUSY_S] += inside_s(terms, served.start_s, served.end_s)
     if served.kind == WARM:
         sums[IDLE_S] += inside_s(terms, served.idle_since_s, served.start_s)
     if now_s < terms.from_s:
         return
     sums[CALLS] += 1.0
-    if served.apart:
-        sums[APART] += 1.0
-    else:
-        sums[BILLED_S] += billed_s(terms, calls.service_s[i])
+    bill(run, calls.function[i], served)
     if served.cut:
         sums[CUT] += 1.0
     if served.kind != WARM:
@@ -135,8 +129,11 @@ def add(run: Run, i: int, served: Served) -> None:
         if served.kind == COLD_KIND:
             sums[COLD_WAIT_S] += wait_s
     sums[LATENCY_S] += served.end_s - now_s
-    run.out.latency_s[state.count[LATENCIES]] = served.end_s - now_s
-    state.count[LATENCIES] += 1
+    if out.bins.size:
+        count_latency(out.bins, served.end_s - now_s)
+    else:
+        out.latency_s[state.count[LATENCIES]] = served.end_s - now_s
+        state.count[LATENCIES] += 1
 
 
 @part
@@ -177,16 +174,17 @@ def reject(run: Run, i: int, row: int) -> None:
 
 @part
 def note_unasked(run: Run, i: int, row: int, line: int) -> bool:
-    """Note that a warm call runs on an instance that no call made; whether that is held, so that its bill is apart."""
+    """Note that a warm call runs on an instance that no call made; whether that is held."""
     state, calls, out = run.state, run.calls, run.out
     if run.lines.number[line, NAME] >= 0:
         return False
     if run.lines.time_s[line, LOADED] == inf and row < calls.rows:
-        out.noted[NOTED_PREWARMED, state.count[PREWARMED_ROWS]] = row
-        state.count[PREWARMED_ROWS] += 1
+        if run.terms.record:
+            out.noted[NOTED_PREWARMED, state.count[PREWARMED_ROWS]] = row
+            state.count[PREWARMED_ROWS] += 1
         if calls.arrival_s[i] >= run.terms.from_s:
             out.sums[calls.function[i], PREWARMED] += 1.0
-    if run.terms.held:
+    if run.terms.held and run.terms.record:
         out.noted[NOTED_HELD, state.count[HELD_ROWS]] = row
         state.count[HELD_ROWS] += 1
     return bool(run.terms.held > 0)
@@ -197,15 +195,16 @@ def serve_warm(run: Run, i: int, row: int, place: int) -> None:
     """A call starts at once, on the idle instance of a slot."""
     calls, idle, now_s = run.calls, run.state.idle, run.calls.arrival_s[i]
     line = unsigned(int(idle[place, LINE]))
-    end_s, apart, cut = now_s + calls.service_s[i], False, calls.service_s[i] < calls.duration_s[i]
+    service_s = calls.service_s[i]
+    end_s, execution_s, held, cut = now_s + service_s, service_s, False, service_s < calls.duration_s[i]
     if run.terms.traced_loads:
         held = note_unasked(run, i, row, line)
-        end_s, apart, load_cut = loaded_end_s(run, i, row, line, now_s)
-        apart, cut = apart or held, cut or load_cut
+        end_s, execution_s, load_cut = loaded_end_s(run, i, row, line, now_s)
+        cut = cut or load_cut
     if run.terms.choice == ROUND_ROBIN:
         units = run.state.units
         units[units[calls.function[i], UNIT], LAST] = line
-    begin(run, i, Served(row, line, now_s, end_s, idle[place, END], WARM, apart, cut))
+    begin(run, i, Served(row, line, now_s, end_s, idle[place, END], WARM, execution_s, held, cut))
 
 
 @part
@@ -230,15 +229,16 @@ def launch(run: Run, i: int, row: int) -> int:
 def serve_miss(run: Run, i: int, row: int, line: int) -> None:
     """A call starts when the instance of a line is ready, which starts for it or was to be prewarmed."""
     calls, lines = run.calls, run.lines
-    start_s = lines.time_s[line, READY]
+    start_s, service_s = lines.time_s[line, READY], calls.service_s[i]
     kind = COLD_KIND if lines.number[line, NAME] >= 0 else QUEUED_KIND
-    apart, cut = kind == COLD_KIND, calls.service_s[i] < calls.duration_s[i]
+    cut = service_s < calls.duration_s[i]
     if run.terms.traced_loads:
-        end_s, loads, load_cut = loaded_end_s(run, i, row, line, start_s)
-        apart, cut = apart or loads, cut or load_cut
+        end_s, execution_s, load_cut = loaded_end_s(run, i, row, line, start_s)
+        cut = cut or load_cut
     else:
-        end_s = start_s + lines.time_s[line, HANDLER] + calls.service_s[i]
-    begin(run, i, Served(row, line, start_s, end_s, nan, kind, apart, cut))
+        end_s = start_s + lines.time_s[line, HANDLER] + service_s
+        execution_s = service_s + lines.time_s[line, HANDLER]
+    begin(run, i, Served(row, line, start_s, end_s, nan, kind, execution_s, False, cut))
 
 
 @part
@@ -281,15 +281,15 @@ def come(run: Run, i: int, observe: Callable[..., Any], decide: Callable[..., An
 
 
 @part
-def finish(run: Run, decide: Callable[..., Any]) -> None:
-    """No more calls come: the last ones end, and their instances."""
+def finish(run: Run, first: int, stop: int, decide: Callable[..., Any]) -> None:
+    """No more calls of some units come: the last ones end, and their instances."""
     units, idle, learns = run.state.units, run.state.idle, run.terms.learns
-    for unit in range(units.shape[0]):
+    for unit in range(first, stop):
         if learns:
             settle_learning(run, unit, inf, decide)
         else:
             settle(run, unit, inf)
-    for unit in range(units.shape[0]):
+    for unit in range(first, stop):
         if learns:
             wake(run, unit, inf)
         for place in range(units[unit, IDLE_AT], units[unit, IDLE_AT] + units[unit, IDLE]):
@@ -297,11 +297,11 @@ def finish(run: Run, decide: Callable[..., Any]) -> None:
 
 
 @part
-def hold(run: Run) -> None:
-    """Instances that are always there are ready at time 0."""
+def hold(run: Run, first: int, stop: int) -> None:
+    """Instances of some units that are always there are ready at time 0."""
     units, lines, terms = run.state.units, run.lines, run.terms
     last = run.draws.table.shape[1] - 1
-    for unit in range(units.shape[0]):
+    for unit in range(first, stop):
         if units[unit, UNIT] == unit:
             for k in range(terms.held):
                 line = new_line(run, unit, unit, -1 - k, 0.0)
@@ -327,12 +327,12 @@ def _replayer(sources: str) -> Any:
         if not len(sources):
             return first
         if first == 0 and not own.size and run.terms.held:
-            hold(run)
+            hold(run, 0, run.state.units.shape[0])
         for k in range(first, stop):
             if not come(run, unsigned(own[k]) if own.size else unsigned(k), observe, decide):
                 return k
         if stop == run.calls.function.size and not own.size:
-            finish(run, decide)
+            finish(run, 0, run.state.units.shape[0], decide)
         return stop
 
     return replay

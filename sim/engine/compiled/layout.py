@@ -42,12 +42,13 @@ handler, and when that is done (infinity: it has not been called)."""
 NOTED_LOADING, NOTED_PREWARMED, NOTED_HELD = range(3)
 """Lists of rows, see `Requests`."""
 
-CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, APART, QUEUED, REJECTED, CUT, PREWARMED, LATENCY_S = range(
-    13
-)
-"""What the calls of a function add up to, float64: counted calls; busy seconds; idle seconds that a call ended; billed
-seconds; cold ones; seconds waited, by cold calls; calls that started and are billed apart; counts; seconds from arrival
-to end."""
+(
+    CALLS, BUSY_S, IDLE_S, BILLED_S, COLD, WAIT_S, COLD_WAIT_S, QUEUED, REJECTED, CUT, PREWARMED, LATENCY_S, HELD_CALLS,
+    HELD_BILLED_S,
+) = range(14)  # fmt: skip
+"""What the calls of a function add up to, float64: counted calls; busy seconds; idle seconds that a call ended; seconds
+billed on demand; cold ones; seconds waited, by cold calls; counts; seconds from arrival to end; calls on held
+instances, and seconds billed for these."""
 SUM_WIDTH: Final = 16
 
 LINES, LATENCIES, LOADING, PREWARMED_ROWS, HELD_ROWS, IDLE_USED, BUSY_USED, REFUSED = range(8)
@@ -135,6 +136,7 @@ class Draws(NamedTuple):
         affine: float64[F, 2 P], the offsets of all phases, then their scales.
         tables: float64[T, CELLS + 1]
         life: float64[CELLS + 1]; of one entry: the life of all.
+        billed: bool[P], the phases that are billed.
     """
 
     key: Array
@@ -142,6 +144,7 @@ class Draws(NamedTuple):
     affine: Array
     tables: Array
     life: Array
+    billed: Array
 
 
 class State(NamedTuple):
@@ -185,7 +188,8 @@ class Out(NamedTuple):
         start_kind, outcome: int8
         instance: int64
         latency_s: float64, of the counted calls that started, in any order.
-        noted: int64[3, n], see `NOTED_LOADING`.
+        bins: int64[COUNT] of `sim.results.latency_bins`, which counts latencies instead; empty if all are kept.
+        noted: int64[3, n], see `NOTED_LOADING`; only of recorded calls.
         loading_s: float64[n], see `Requests`.
         sums: float64[F, SUM_WIDTH], of the calls of the trace.
         refused: float64[3], the decision that no platform can apply.
@@ -198,6 +202,7 @@ class Out(NamedTuple):
     outcome: Array
     instance: Array
     latency_s: Array
+    bins: Array
     noted: Array
     loading_s: Array
     sums: Array
@@ -224,7 +229,8 @@ class Served(NamedTuple):
         start_s, end_s: its execution.
         idle_since_s: start of the idle period of the instance that it ends, or NaN.
         kind: see `START_KINDS`.
-        apart: whether it is billed outside of the kernel.
+        execution_s: seconds that it runs, the load of its handler among them.
+        held: whether it runs on an instance that is held.
         cut: whether its time-out ends it.
     """
 
@@ -234,5 +240,6 @@ class Served(NamedTuple):
     end_s: float
     idle_since_s: float
     kind: int
-    apart: bool
+    execution_s: float
+    held: bool
     cut: bool

@@ -24,8 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 Keys = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 FIRST_ROOM = 2
 """Slots that each unit has at first."""
-FIRST_LINES = 1 << 16
-"""Instances for which there is room at first."""
+FIRST_LINES, LIKELY_LINES = 1 << 16, 1 << 23
+"""Instances for which there is room at first, whatever is replayed; and if each of so many calls makes one."""
 
 
 class Prepared:
@@ -158,8 +158,17 @@ class Prepared:
             table=np.ascontiguousarray(starts.table.astype(np.int64)),
             affine=np.column_stack([starts.offset, starts.scale]).astype(np.float64),
             tables=_read_only(starts.tables if starts.tables.size else np.zeros((1, CELLS + 1))),
+            billed=self._billed(),
             life=np.array(life_s.table) if isinstance(life_s, Distribution) else np.array([float(life_s)]),
         )
+
+    def _billed(self) -> npt.NDArray[np.bool_]:
+        """Whether each phase of a start is billed."""
+        price, phases = self.scenario.price, self.starts.phases
+        billed = np.zeros(len(phases), np.bool_)
+        if price is not None:
+            billed[price.billed_phases(phases)] = True
+        return billed
 
     def _state(self) -> layout.State:
         size, room = len(self.deployed), FIRST_ROOM + self.held
@@ -180,11 +189,6 @@ class Prepared:
         idle, ends, busy = np.zeros((slots, 4)), np.zeros(slots), np.zeros((slots, 2), np.int64)
         return layout.State(table, plans, learnt, idle, ends, busy, count)
 
-    @property
-    def has_raised(self) -> bool:
-        """Whether the rule has raised anything."""
-        return bool(self.run.state.learnt[:, -1:].any())
-
     def grow(self) -> None:
         """Twice as much room for what there is too little of."""
         self.run = grown(self.run)
@@ -196,16 +200,19 @@ class Prepared:
         return [self.run.out.latency_s[: self.run.state.count[layout.LATENCIES]]]
 
     def _lines(self) -> layout.Lines:
-        lines = FIRST_LINES + (1 + self.held) * len(self.deployed)
+        likely = min(self.rows, LIKELY_LINES)  # room that is not used takes no memory
+        lines = FIRST_LINES + likely + (1 + self.held) * len(self.deployed)
         return layout.Lines(np.empty((lines, 5), np.int64), np.empty((lines, 7)))
 
     def _out(self) -> layout.Out:
         served = self.rows + self.pings[0].size
-        rows, loads = served if self.records else 0, served if self.traced_loads else 0
+        rows = served if self.records else 0
+        loads = rows if self.traced_loads else 0
         return layout.Out(
             start_s=np.empty(rows), end_s=np.empty(rows), idle_since_s=np.empty(rows),
             start_kind=np.empty(rows, np.int8), outcome=np.empty(rows, np.int8), instance=np.empty(rows, np.int64),
-            latency_s=np.empty(self.rows), noted=np.empty((3, loads), np.int64), loading_s=np.empty(loads),
+            latency_s=np.empty(self.rows), bins=np.empty(0, np.int64), noted=np.empty((3, loads), np.int64),
+            loading_s=np.empty(loads),
             sums=np.zeros((len(self.deployed), layout.SUM_WIDTH)), refused=np.zeros(3),
         )  # fmt: skip
 
@@ -220,8 +227,10 @@ def grown(run: layout.Run) -> layout.Run:
 
 
 def _twice(table: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The table with as many further rows."""
-    return np.concatenate([table, np.empty_like(table)])
+    """The table with as many further rows, which nobody has touched yet."""
+    wider = np.empty((2 * len(table), *table.shape[1:]), table.dtype)
+    wider[: len(table)] = table
+    return wider
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Event
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from sim.engine.compiled import layout
+from sim.engine.compiled.join import head, joined
 from sim.engine.compiled.kernel import replay
 from sim.engine.compiled.own import Owners, own_places
 from sim.engine.compiled.setup import Prepared, grown
@@ -84,47 +85,10 @@ def replay_in_threads(prepared: Prepared, owner: Owners, functions: Functions, o
             stop.set()
     for each in running:
         each.result()
-    prepared.run = joined(prepared.run, parts)
-    prepared.parts_s = [_head(part.run, "latency_s", layout.LATENCIES) for part in parts]
+    runs = [part.run for part in parts]
+    prepared.run = joined(prepared.run, runs, [part.mine for part in parts])
+    prepared.parts_s = [head(run, "latency_s", layout.LATENCIES) for run in runs]
 
 
 def _has_failed(future: Any) -> bool:
     return future.done() and future.exception() is not None
-
-
-def joined(whole: layout.Run, parts: Sequence[Part]) -> layout.Run:
-    """The replays of all parts as one: instances in order of creation, rows in order, sums of functions as they are."""
-    runs, state, out = [part.run for part in parts], whole.state, whole.out
-    for part in parts:
-        for mine, theirs in ((out.sums, part.run.out.sums), (state.learnt, part.run.state.learnt)):
-            if mine.size:
-                mine[part.mine] = theirs[part.mine]
-    counts = np.stack([run.state.count for run in runs])
-    state.count[:] = counts.sum(axis=0)
-    refused = np.flatnonzero(counts[:, layout.REFUSED])
-    if refused.size:
-        out.refused[:] = runs[refused[0]].out.refused
-    number, time_s = (
-        np.concatenate([getattr(run.lines, name)[: run.state.count[layout.LINES]] for run in runs])
-        for name in layout.Lines._fields
-    )
-    order = np.argsort(number[:, layout.NAME], kind="stable")
-    return whole._replace(lines=layout.Lines(number[order], time_s[order]), out=_noted(out, runs))
-
-
-def _noted(out: layout.Out, runs: Sequence[layout.Run]) -> layout.Out:
-    """The lists of rows of all replays, each in order of rows."""
-    if not out.noted.size:
-        return out
-    for place, count in enumerate((layout.LOADING, layout.PREWARMED_ROWS, layout.HELD_ROWS)):
-        rows = np.concatenate([run.out.noted[place, : run.state.count[count]] for run in runs])
-        order = np.argsort(rows, kind="stable")
-        out.noted[place, : rows.size] = rows[order]
-        if place == layout.NOTED_LOADING:
-            out.loading_s[: rows.size] = np.concatenate([_head(run, "loading_s", count) for run in runs])[order]
-    return out
-
-
-def _head(run: layout.Run, column: str, count: int) -> Any:
-    """What there is of a column of what is told."""
-    return getattr(run.out, column)[: run.state.count[count]]

@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.engine.compiled import layout
+from sim.engine.compiled.lives import in_order, instances
 from sim.engine.compiled.order import quantiles
 from sim.engine.compiled.setup import Prepared
 from sim.platform.startup.parts import NO_TABLE
 from sim.results.call_sums import TAIL, CallSums, downloaded_mb, percentile_name
 from sim.results.columns import (
-    HANDLER,
     Allocations,
     Columns,
     Fleet,
     FloatArray,
-    Instances,
     Requests,
     Starts,
     no_cells,
@@ -47,7 +46,7 @@ class Told:
         self.fleet = Fleet(
             pings=self._pings(),
             ping_s=pings.ping_s if pings is not None else 0.0,
-            instances=self._instances(),
+            instances=instances(self._run.lines, self._lines),
             starts=self._starts(),
             allocations=self._allocations(),
             cells=no_cells(),
@@ -65,35 +64,13 @@ class Told:
     # Columns.
 
     def _in_order(self) -> IntArray | slice:
-        """The lines in order of creation; at one instant, those that calls made first, then others by function."""
+        """The lines in order of creation, as they are where calls made them all."""
         made = int(self._count[layout.LINES])
-        if not self._prepared.traced_loads:  # calls made them all
-            return slice(0, made)
-        number, created_s = self._run.lines.number[:made], self._run.lines.time_s[:made, layout.CREATED]
-        name, unasked = number[:, layout.NAME], number[:, layout.NAME] < 0
-        order: IntArray = np.lexsort(
-            (np.abs(name), np.where(unasked, number[:, layout.FUNCTION], 0), unasked, created_s)
-        )
-        return order
+        return in_order(self._run.lines, made) if self._prepared.traced_loads else slice(0, made)
 
     def _number(self, place: int) -> IntArray:
         number: IntArray = self._run.lines.number[self._lines, place]
         return number
-
-    def _instances(self) -> Instances:
-        created, ready, idle_since, ended = (
-            np.ascontiguousarray(self._run.lines.time_s[self._lines, place])
-            for place in (layout.CREATED, layout.READY, layout.IDLE_SINCE, layout.ENDED)
-        )
-        return Instances(
-            function=self._number(layout.FUNCTION).astype(np.int32),
-            instance=np.ascontiguousarray(self._number(layout.NAME)),
-            created_s=created,
-            ready_s=ready,
-            awaited=self._number(layout.AWAITED).astype(np.bool_),
-            idle_since_s=idle_since,
-            ended_s=ended,
-        )
 
     def _starts(self) -> Starts:
         draws = self._prepared.starts
@@ -199,33 +176,16 @@ class Told:
         }
 
     def _charge_usd(self, price: PriceBook, started: IntArray) -> FloatArray:
-        """What the user pays by function: calls that only ran, then those of which there is more to say."""
-        sums = self._run.out.sums
+        """What the user pays by function, for calls on demand and for those on held instances."""
         memory_mb = self._prepared.deployed["memory_mb"].to_numpy(np.float64)
-        alone = started - sums[:, layout.APART].astype(np.int64)
-        return price.charge_billed_usd(sums[:, layout.BILLED_S], alone, memory_mb) + self._apart_usd(price, memory_mb)
+        return charge_usd(self._run.out.sums, started, memory_mb, price)
 
-    def _apart_usd(self, price: PriceBook, memory_mb: FloatArray) -> FloatArray:
-        """What cold calls cost, those that loaded a handler or waited for it, and those on held instances."""
-        scenario, starts, out = self._prepared.scenario, self.fleet.starts, self._run.out
-        trace, (loading, _, held) = scenario.trace, self._noted()
-        loading_s = out.loading_s[: loading.size]
-        loading, loading_s = loading[loading < self._prepared.rows], loading_s[loading < self._prepared.rows]
-        rows = starts.row
-        if loading.size or held.size or np.any(rows[1:] < rows[:-1]):
-            rows = np.unique(np.concatenate([rows, loading, held]))
-        execution_s, start_up_s = trace.service_s[rows], np.zeros(rows.size)
-        of_starts = np.searchsorted(rows, starts.row)
-        start_up_s[of_starts] = price.billed_start_up_s(starts)
-        if self.makers_load:
-            execution_s[of_starts] += starts.phase_s(starts.phases.index(HANDLER))
-        execution_s[np.searchsorted(rows, loading)] = loading_s
-        function = trace.function[rows]
-        charge = price.charge_usd(execution_s, start_up_s, memory_mb[function])
-        on_held = np.isin(rows, held)
-        charge[on_held] = price.charge_provisioned_usd(execution_s[on_held], memory_mb[function[on_held]])
-        charge[trace.arrival_s[rows] < scenario.span.start_s] = 0.0
-        return np.bincount(function, weights=charge, minlength=memory_mb.size).astype(np.float64)
+
+def charge_usd(sums: FloatArray, started: IntArray, memory_mb: FloatArray, price: PriceBook) -> FloatArray:
+    """What the user pays by function, given the columns of `layout.CALLS`: on demand, and on held instances."""
+    held = sums[:, layout.HELD_CALLS].astype(np.int64)
+    on_demand = price.charge_billed_usd(sums[:, layout.BILLED_S], started - held, memory_mb)
+    return on_demand + price.charge_provisioned_billed_usd(sums[:, layout.HELD_BILLED_S], held, memory_mb)
 
 
 COUNTS = {

@@ -27,6 +27,13 @@ def is_plain(functions: pd.DataFrame, policy: KeepAlive, platform: Platform) -> 
     )
 
 
+def is_by_function(functions: pd.DataFrame, policy: KeepAlive, platform: Platform) -> bool:
+    """Whether functions of a scenario that the engine covers can be replayed one after another."""
+    asked = Asked.by(policy)
+    apart = platform.isolation == "function" and (asked.rule is None or policy.learns_by != "app")
+    return is_plain(functions, policy, platform) or (apart and asked.pings is None and not policy.needs_future)
+
+
 def is_counted(trace: Trace) -> bool:
     """Whether calls are made of counts while they are replayed; log-normal durations are made before."""
     return trace.counts is not None and trace.counts.recipe.durations != "lognormal"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from sim.engine.compiled.layout import Array, Draws, Terms
 
 (
@@ -21,8 +24,14 @@ HEAD, TAIL, HEAPED, IDLE, CALLED = range(5)
 """Of the open function, int64: the first of the ring and the place behind its last, both counted on and on; how many
 ends the heap has, how many the stack; calls so far."""
 
-FUNCTION_AT, ROW_AT = range(2)
-"""Where a pass stands, int64: place among the chosen functions, cell or call."""
+FUNCTION_AT, ROW_AT, OPEN, CALL_AT, STOP_AT, NAMED, CALLS_NOW = range(7)
+"""Where a pass stands, int64: place among the chosen functions, cell or call. And where instances are kept: whether
+that function has begun; from which call to which there are any to be served; calls so far, and in this pass."""
+
+
+def at_first() -> npt.NDArray[np.int64]:
+    """Where a pass begins."""
+    return np.zeros(7, np.int64)
 
 
 class Queues(NamedTuple):
@@ -46,7 +55,6 @@ class Tallied(NamedTuple):
 
     Attributes:
         terms, draws: see `sim.engine.compiled.layout`.
-        billed: bool[P], the phases of a start that are billed.
         timeout_s: float64[F]
         queues: where the open function stands.
         sums: float64[F, WIDTH]
@@ -57,7 +65,6 @@ class Tallied(NamedTuple):
 
     terms: Terms
     draws: Draws
-    billed: Array
     timeout_s: Array
     queues: Queues
     sums: Array

@@ -11,10 +11,10 @@ from math import inf
 
 import numpy as np
 
-from sim.engine.compiled.draws import phase_s, start_up_s
+from sim.engine.compiled.draws import start_up_s
 from sim.engine.compiled.jit import part
-from sim.engine.compiled.kernel import billed_s, inside_s
 from sim.engine.compiled.layout import Array
+from sim.engine.compiled.sums import billed_s, billed_start_s, count_latency, inside_s
 from sim.engine.compiled.tally.ends import drop_first, push
 from sim.engine.compiled.tally.layout import (
     BILLED_S,
@@ -37,18 +37,9 @@ from sim.engine.compiled.tally.layout import (
     Queues,
     Tallied,
 )
-from sim.results import latency_bins
 
 LAST_S = float(np.finfo(np.float64).max)
 NOT_COUNTED = -1.0
-SHIFT, LOWEST, LAST_BIN = latency_bins.SHIFT, latency_bins.LOWEST, latency_bins.COUNT - 1
-
-
-@part
-def count_latency(bins: Array, latency_s: float) -> None:
-    """Add a latency to the histogram."""
-    place = (np.float64(latency_s).view(np.int64) >> SHIFT) - LOWEST
-    bins[min(max(place, 0), LAST_BIN)] += 1
 
 
 @part
@@ -56,16 +47,6 @@ def note_latency(run: Tallied, i: int, latency_s: float) -> None:
     """Note the latency of a call, if all are wanted."""
     if run.latency_s.size:
         run.latency_s[i] = latency_s
-
-
-@part
-def billed_start_s(run: Tallied, function: int, k: int) -> float:
-    """The seconds of a start that are billed."""
-    total_s = 0.0
-    for phase in range(run.billed.size):
-        if run.billed[phase]:
-            total_s += phase_s(run.draws, function, phase, k, True)
-    return total_s
 
 
 @part
@@ -81,7 +62,7 @@ def start(run: Tallied, function: int, k: int, now_s: float, service_s: float) -
     sums[STARTS] += 1.0
     sums[COLD] += 1.0
     sums[WAIT_S] += start_s - now_s
-    return start_s, end_s, billed_s(terms, service_s + handler_s + billed_start_s(run, function, k))
+    return start_s, end_s, billed_s(terms, service_s + handler_s + billed_start_s(run.draws, function, k))
 
 
 @part

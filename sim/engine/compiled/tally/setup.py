@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +46,10 @@ def tallied(scenario: Scenario, latencies: int) -> layout.Tallied:
     draws = Draws(
         key=starts.key, table=np.ascontiguousarray(starts.table.astype(np.int64)),
         affine=np.column_stack([starts.offset, starts.scale]).astype(np.float64),
-        tables=starts.tables if starts.tables.size else np.zeros((1, CELLS + 1)), life=np.full(1, inf),
+        tables=starts.tables if starts.tables.size else np.zeros((1, CELLS + 1)), life=np.full(1, inf), billed=billed,
     )  # fmt: skip
     return layout.Tallied(
-        terms, draws, billed, deployed["timeout_s"].to_numpy(np.float64).copy(), queues(0),
+        terms, draws, deployed["timeout_s"].to_numpy(np.float64).copy(), queues(0),
         np.zeros((size, layout.WIDTH)), np.zeros(latency_bins.COUNT, np.int64),
         np.empty(latencies),
     )  # fmt: skip
@@ -119,3 +120,12 @@ def drawn(most: int) -> layout.Drawn:
         np.empty(size), np.empty(size), np.empty(size, np.int32), np.empty(size + 1, np.int32), np.empty(size),
         np.empty(size, np.int32), np.array([-1, 0]),
     )  # fmt: skip
+
+
+NO_CELLS: Final = layout.Cells(
+    begin=np.empty(0, np.int64), minute=np.empty(0, np.int32), count=np.empty(0, np.int64),
+    label=np.empty(0, np.int64), average_s=np.empty(0), quantiles_s=np.empty((0, 7)),
+    arrival_key=np.empty(0, np.uint64), duration_key=np.empty(0, np.uint64), scattered=False, durations=0,
+)  # fmt: skip
+NO_COLUMNS: Final = layout.Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+"""What stands for the one of the two that there is not."""

@@ -1,0 +1,139 @@
+"""Any other policy or platform: the calls of one function after another, on instances that are kept until it is done.
+
+All but the calls is that of the kernel which takes functions as they come; a function has all slots to itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sim.engine.compiled.jit import SOURCES, entry, part, unsigned
+from sim.engine.compiled.kernel import come, finish, hold
+from sim.engine.compiled.layout import BUSY_AT, BUSY_ROOM, IDLE_AT, IDLE_ROOM, LINES, Array, Run
+from sim.engine.compiled.tally import drawing
+from sim.engine.compiled.tally.layout import (
+    CALL_AT,
+    CALLS_NOW,
+    FUNCTION_AT,
+    NAMED,
+    OPEN,
+    PERCENTILES,
+    ROW_AT,
+    STOP_AT,
+    Cells,
+    Columns,
+    Drawn,
+)
+
+DONE, PAUSED, FULL, MANY = range(4)
+"""Why a pass ends: all is done; enough calls; no room; many instances of functions that are done are still kept."""
+KEPT = 1 << 16
+"""Instances that are many."""
+
+
+@part
+def open_function(run: Run, function: int) -> None:
+    """The next calls are a function's."""
+    units = run.state.units
+    units[function, IDLE_AT], units[function, IDLE_ROOM] = 0, run.state.idle.shape[0]
+    units[function, BUSY_AT], units[function, BUSY_ROOM] = 0, run.state.ends.size
+    if run.terms.held:
+        hold(run, function, function + 1)
+
+
+@part
+def make_cell(run: Run, cells: Cells, drawn: Drawn, function: int, cell: int, named: int) -> int:
+    """Make the calls of a cell, as far as they arrive in time; returns how many."""
+    calls, minute, count = run.calls, cells.minute[cell], cells.count[cell]
+    if cells.scattered:
+        drawing.scatter(minute, count, cells.arrival_key[function], cells.label[minute], drawn)
+    else:
+        drawing.even(minute, count, 0, count, drawn.arrival_s)
+        if cells.durations == PERCENTILES:
+            drawing.number(0, count, drawn.number)
+    while count and drawn.arrival_s[count - 1] > run.terms.to_s:
+        count -= 1
+    drawing.last_for(cells, function, cell, count, drawn)
+    timeout_s = calls.timeout_s[function]
+    for i in range(count):
+        calls.service_s[i] = min(drawn.duration_s[i], timeout_s)
+        calls.function[i], calls.number[i] = function, named + i
+    return int(count)
+
+
+@part
+def next_calls(
+    run: Run, cells: Cells, drawn: Drawn, columns: Columns, function: int, at: Array, most: int
+) -> bool:  # fmt: skip
+    """See to the next calls of the open function, from `CALL_AT` to `STOP_AT`; false if there are enough for now.
+
+    Of a function that has no more, there are none.
+    """
+    if not cells.begin.size:
+        place = at[FUNCTION_AT]
+        at[CALL_AT], at[STOP_AT] = max(at[STOP_AT], columns.first[place]), columns.stop[place]
+        return True
+    at[CALL_AT] = at[STOP_AT] = 0
+    while at[ROW_AT] < cells.begin[function + 1] and not at[STOP_AT]:
+        if at[CALLS_NOW] >= most:
+            return False
+        at[STOP_AT] = make_cell(run, cells, drawn, function, at[ROW_AT], at[NAMED])
+        at[NAMED] += at[STOP_AT]
+        at[CALLS_NOW] += cells.count[at[ROW_AT]]
+        at[ROW_AT] += 1
+    return True
+
+
+def _keeper(sources: str) -> Any:
+    @entry
+    def keep(
+        run: Run, cells: Cells, drawn: Drawn, columns: Columns, chosen: Array, at: Array, most: int, left_open: bool,
+        observe: Callable[..., Any], decide: Callable[..., Any],
+    ) -> int:  # fmt: skip
+        """Replay the calls of the chosen functions from where it stood, made of counts if there are any.
+
+        The last function may be left open, for more calls.
+
+        Returns:
+            Why it ends.
+        """
+        at[CALLS_NOW] = 0
+        while at[FUNCTION_AT] < chosen.size and len(sources):
+            function = chosen[at[FUNCTION_AT]]
+            if not at[OPEN]:
+                open_function(run, function)
+                at[OPEN], at[ROW_AT] = 1, cells.begin[function] if cells.begin.size else 0
+            while True:
+                for i in range(at[CALL_AT], at[STOP_AT]):
+                    if not come(run, unsigned(i), observe, decide):
+                        at[CALL_AT] = i
+                        return FULL
+                at[CALL_AT] = at[STOP_AT]
+                if not next_calls(run, cells, drawn, columns, function, at, most):
+                    return PAUSED
+                if at[CALL_AT] == at[STOP_AT]:
+                    break
+            last, at[CALL_AT], at[STOP_AT] = at[FUNCTION_AT] == chosen.size - 1, 0, 0
+            at[FUNCTION_AT] += 1
+            if not (last and left_open):
+                finish(run, function, function + 1, decide)
+                at[OPEN] = 0
+                if run.state.count[LINES] > KEPT:
+                    return MANY
+        return DONE
+
+    return keep
+
+
+def _ender(sources: str) -> Any:
+    @entry
+    def end_function(run: Run, function: int, decide: Callable[..., Any]) -> None:
+        """No more calls of a function come that was left open."""
+        if len(sources):
+            finish(run, function, function + 1, decide)
+
+    return end_function
+
+
+keep, end_function = _keeper(SOURCES), _ender(SOURCES)
