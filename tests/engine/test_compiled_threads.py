@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 from threading import current_thread, main_thread
 
 import numpy as np
@@ -14,6 +15,7 @@ from test_compiled import LEARNING, WINDOWED, platforms, traces
 from test_compiled_scenarios import COVERED, Nonsense, Own, Raising
 
 import sim
+from sim import config, run_config
 from sim.core.errors import ConfigError, PolicyError
 from sim.engine import simulate as engine
 from sim.engine.compiled import own, threads
@@ -21,6 +23,7 @@ from sim.platform.platform import Platform
 from sim.policies import FixedWindow, KeepAlive, PingWarmer, ProvisionedFloor
 from sim.results.columns import Requests
 from sim.results.result import Result
+from sim.run_config import Run
 
 pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles
 PRICE, PROVIDER = sim.load_pricing(), sim.load_provider()
@@ -185,3 +188,29 @@ def test_the_reference_has_one_thread() -> None:
         sim.simulate(trace, FixedWindow(), engine="compiled", threads=0)
     queued = Platform(start_s=0.5, max_instances=1, queue_limit=inf)
     assert sim.simulate(trace, FixedWindow(), queued, engine="auto", threads=2).about["engine"] == "simpy"
+
+
+def test_a_kept_run_is_the_same_run_on_any_number_of_threads(tmp_path: Path) -> None:
+    trace = sim.Trace.from_arrays(["f", "g", "f"], [0.0, 10.0, 400.0], 1.0)
+
+    def kept(count: int) -> tuple[pd.DataFrame, dict[str, int]]:
+        frame = sim.run_experiment(
+            tmp_path, trace, {"10 min": FixedWindow()}, Platform(start_s=0.5), engine="compiled", threads=count, jobs=1
+        ).frame
+        return frame, {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+
+    (one, cells), (two, same) = kept(1), kept(2)
+    assert cells == same
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_a_configured_run_has_the_threads_that_it_names() -> None:
+    assert build("engine=compiled", "threads=3").setting.threads == 3
+    for words, said in ((["threads=2"], "threads must be 1 under engine=simpy"), (["threads=x"], "threads: expected")):
+        with pytest.raises(ConfigError, match=said):
+            build(*words)
+
+
+def build(*overrides: str) -> Run:
+    values = config.plain(config.compose_config(list(overrides)))
+    return run_config.build_run(values, [config.config_dir()], config.trusted([]))
