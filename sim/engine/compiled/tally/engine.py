@@ -87,7 +87,7 @@ def streamed(scenario: Scenario, blocks: Iterable[Block], function: IntArray, on
 
 def _replay_block(run: layout.Tallied, columns: layout.Columns, chosen: IntArray) -> layout.Tallied:
     """Replay calls of functions, the last of which is left open; returns the pass, with more room if it needed that."""
-    at = np.zeros(2, np.int64)
+    at = np.zeros(3, np.int64)
     while not over_columns(run, columns, chosen, at, MOST, True):
         if not setup.has_room(run.queues, layout.BLOCK):
             run = run._replace(queues=setup.wider(run.queues))
@@ -127,7 +127,7 @@ def _of_cells(scenario: Scenario) -> _Source:
     counts = scenario.trace.counts
     assert counts is not None
     cells = setup.cells(counts, scenario.trace.replication, scenario.span.end_s)
-    at_once = int(cells.count.max(initial=0))
+    at_once = int(cells.count.max(initial=0)) if cells.scattered else layout.BLOCK
 
     def over(chosen: IntArray) -> Pass:
         drawn = setup.drawn(at_once)
@@ -159,7 +159,7 @@ def _work(
 ) -> tuple[IntArray, npt.NDArray[np.int64]]:
     """Replay some functions in room of its own; returns them and the histogram of their latencies."""
     run = run._replace(queues=setup.queues(source.at_once), bins=np.zeros(latency_bins.COUNT, np.int64))
-    at, replay = np.zeros(2, np.int64), source.over(chosen)
+    at, replay = np.zeros(3, np.int64), source.over(chosen)
     while not stop.is_set() and not replay(run, at):
         if not setup.has_room(run.queues, source.at_once):
             run = run._replace(queues=setup.wider(run.queues))

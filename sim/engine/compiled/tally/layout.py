@@ -21,8 +21,8 @@ HEAD, TAIL, HEAPED, IDLE, CALLED = range(5)
 """Of the open function, int64: the first of the ring and the place behind its last, both counted on and on; how many
 ends the heap has, how many the stack; calls so far."""
 
-FUNCTION_AT, ROW_AT = range(2)
-"""Where a pass stands, int64: place among the chosen functions, cell or call."""
+FUNCTION_AT, ROW_AT, CALL_AT = range(3)
+"""Where a pass stands, int64: place among the chosen functions, cell or call, call of the cell."""
 
 
 class Queues(NamedTuple):
@@ -31,8 +31,8 @@ class Queues(NamedTuple):
     Attributes:
         at: int64[5], see `HEAD`.
         ring: float64[2**k], busy ones whose ends came in ascending order.
-        heap: float64[m], the other busy ones, see `sim.engine.compiled.tally.ends`.
-        stack: float64[m], idle ones, ascending.
+        heap: float64[2**k + 3], the other busy ones, see `sim.engine.compiled.tally.ends`.
+        stack: float64[2**k], idle ones, ascending.
     """
 
     at: Array
@@ -111,7 +111,7 @@ MEAN, PER_MINUTE, PERCENTILES = range(3)
 
 
 class Drawn(NamedTuple):
-    """Where the calls of one cell are made; m is the most that a cell has, and no less than `BLOCK`.
+    """Where calls of one cell are made; m is the most that are made at a time, and no less than `BLOCK`.
 
     Attributes:
         arrival_s, duration_s: float64[m]
