@@ -1,4 +1,4 @@
-"""Plain scenarios of recorded calls, function by function: what the reference and the recording engine say, to the bit."""
+"""Plain scenarios of recorded calls, function by function: what the reference and a recorded run say, to the bit."""
 
 from dataclasses import dataclass, replace
 from math import inf, nextafter
@@ -12,7 +12,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from small import Case, Windows, cases, cases_with_a_gap_for_window, crowds
-from tallied import assert_same_results, run
+from tallied import assert_same_results, conditions, run
 from test_compiled import traces
 
 import sim
@@ -219,8 +219,6 @@ def test_an_interrupt_ends_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_tally_says_which_functions_are_missing() -> None:
     trace = sim.Trace.from_arrays([0, 1], [0.0, 10.0], 1.0)
-    from tallied import conditions
-
     given = conditions(trace, FixedWindow(), Platform(start_s=0.0))
     with pytest.raises(ValueError, match="a tally of 1 functions, but there are 2"):
         tallying.result_of(tallying.tally(trace, given, np.array([1])), trace.functions, given, sim.load_provider(), {})
