@@ -82,14 +82,17 @@ def test_calls_whose_arrivals_round_to_the_same_are_in_the_order_of_their_number
 @examples(300)
 @given(
     sources(), st.sampled_from(WINDOWS), st.sampled_from([*PLATFORMS, Platform(start=PhasedStart({"create": 1.0}))]),
-    st.sampled_from([0, 3]), st.sampled_from([0.0, 0.0, 0.3]), st.sampled_from([1.0, 1.0, 0.45, 0.0]),
+    st.sampled_from([0, 3]), st.sampled_from([0.0, 0.0, 0.3]), st.sampled_from([1.0, 1.0, 0.45, 0.0]), st.booleans(),
 )  # fmt: skip
 def test_a_run_from_counts_is_that_of_their_calls(
-    counts: CountSource, policy: FixedWindow, platform: Platform, replication: int, warm_up: float, horizon: float
-) -> None:
+    counts: CountSource, policy: FixedWindow, platform: Platform, replication: int, warm_up: float, horizon: float,
+    at_calls: bool,
+) -> None:  # fmt: skip
     trace = counts.draw(replication, {})
-    end_s = horizon * counts.horizon_s
-    options = {"warm_up_s": warm_up * end_s, "horizon_s": end_s, "replication": replication, "seed": 4}
+    span_s = warm_up * horizon * counts.horizon_s, horizon * counts.horizon_s
+    if at_calls and len(trace):  # the span begins and ends at the very instant of a call
+        span_s = [trace.arrival_s[int(share * (len(trace) - 1))] for share in (warm_up * horizon, horizon)]
+    options = {"warm_up_s": span_s[0], "horizon_s": span_s[1], "replication": replication, "seed": 4}
     ours, theirs = (run(trace, policy, platform, engine, **options) for engine in ("compiled", "simpy"))
     assert_same_results(ours, theirs)
 
