@@ -1,6 +1,6 @@
 """Everything else on counts, part by part: what the recorded run says, and the same bits whatever the parts."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -32,6 +32,7 @@ from sim.policies import Clairvoyant, FixedWindow, KeepAlive, PingWarmer, Provis
 from sim.results.tally import Tally, merged
 from sim.workload.counts import CountSource, Recipe
 from sim.workload.source import Source
+from sim.workload.trace import Trace
 
 pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles
 
@@ -110,6 +111,25 @@ def test_the_same_bits_whatever_the_parts_the_threads_and_the_shares(
     assert_same_tallies(in_parts(trace, given, calls, minutes), whole)
     assert_same_tallies(in_parts(trace, replace(given, threads=threads), calls, minutes), whole)
     assert_same_tallies(dealt(trace, given, np.random.default_rng(dice), threads), whole)
+
+
+@dataclass(frozen=True)
+class KeepPopular(KeepAlive):
+    """Keep the functions that are called more often than others."""
+
+    needs_future = True
+
+    def windows_s(self, future: Trace | None) -> np.ndarray:
+        calls = future.calls_per_function
+        return np.where(calls > np.median(calls), 100.0, 0.0)[future.function]
+
+
+def test_a_policy_that_needs_the_future_sees_all_functions() -> None:
+    trace = source({(m, f): 1 + f for m in range(5) for f in range(6)}, Recipe(), average_s=[0.1] * 6).draw(0, {})
+    given = conditions(trace, KeepPopular(), Platform(start_s=0.5))
+    found = in_parts(trace, given, 5, 1)
+    assert_same_tallies(found, tallying.tally(trace, given))
+    assert found.counts["cold"].tolist() == [5, 10, 15, 1, 1, 1]
 
 
 @pytest.mark.parametrize("choice", CHOICES)
