@@ -73,7 +73,7 @@ def _parts(source: Source, conditions: Conditions, chosen: IntArray, plain: bool
         return
     weight, most = source.calls_per_function[chosen], PART_CALLS
     if plain and is_counted(source.part(chosen[:1])):
-        weight, most = np.full(chosen.size, max(1, int(source.horizon_s / MINUTE_S))), PART_MINUTES
+        weight, most = np.minimum(weight, max(1, round(source.horizon_s / MINUTE_S))), PART_MINUTES
     _, group = np.unique(groups(source.functions, conditions)[chosen], return_inverse=True)
     of_groups = np.bincount(group, weights=weight)
     run = (np.cumsum(of_groups) // most).astype(np.int64)[group]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -184,6 +185,10 @@ class TraceParts:
     def calls_per_function(self) -> WholeArray:
         """int64[F]: the number of calls of each function: exactly, unless arrivals are ``poisson``."""
         return self._calls.number
+
+    def content_hash(self) -> str:
+        """A hash of all that the trace depends on: its recipe, and which of its traces it is."""
+        return hashlib.blake2b(repr((self.recipe, self.replication)).encode(), digest_size=16).hexdigest()
 
     def part(self, chosen: npt.ArrayLike) -> CountedTrace:
         """Some functions and all their calls. A function has the same counts whichever others are chosen.
