@@ -151,6 +151,15 @@ def test_more_instances_than_there_is_room_for_at_first(arrivals: str, monkeypat
     assert rooms[0][HEAPED] > 1000  # ends that came out of order moved too
 
 
+@pytest.mark.parametrize("durations", DURATIONS)
+def test_counts_stay_counts(durations: str) -> None:
+    trace = source(DAY, Recipe("poisson", durations)).draw(1, {})
+    for part in (trace, trace.slice(60, 240, [0, 2])):
+        result = run(part, FixedWindow(30.0), PLATFORMS[1], threads=2, horizon_s=100.0)
+        assert result.summary["invocations"] > 0
+        assert "_columns" not in vars(part)  # nobody asked for its calls
+
+
 def test_golden() -> None:
     # f arrives at 15, 45 and 150 and runs 5 s, g at 10, 30 and 50 and runs 40 s; a start takes 1 s, a window is 25 s
     # f: 16-21 | idle to 45, 45-50 | idle 50-75, and at 150 anew: 151-156 | idle from 156 to the end at 180

@@ -67,7 +67,7 @@ def assert_as_recorded(counts: CountSource, policy: KeepAlive, platform: Platfor
 spans = st.sampled_from([{}, {"horizon_s": 55.0}, {"warm_up_s": 30.0, "replication": 3}])
 
 
-@examples(160)
+@examples(120)
 @given(sources(), platforms(), st.sampled_from(ASKING), spans)
 def test_policies_that_ask_for_more_than_a_window(
     counts: CountSource, platform: Platform, policy: KeepAlive, span: dict[str, Any]
@@ -75,7 +75,7 @@ def test_policies_that_ask_for_more_than_a_window(
     assert_as_recorded(counts, policy, platform, **span)
 
 
-@examples(120)
+@examples(80)
 @given(sources(), platforms(), st.sampled_from([FixedWindow(20.0), ProvisionedFloor(1, 3.0)]), spans)
 def test_windows_on_every_platform_and_floors(
     counts: CountSource, platform: Platform, policy: KeepAlive, span: dict[str, Any]
@@ -97,7 +97,7 @@ def test_log_normal_durations_are_drawn_before() -> None:
     assert_as_recorded(counts, FixedWindow(20.0), Platform(start_s=0.5), replication=2, warm_up_s=20.0)
 
 
-@examples(160)
+@examples(120)
 @given(
     sources(), platforms(lives=False), st.sampled_from([*ASKING, FixedWindow(20.0), ProvisionedFloor(2, 3.0)]),
     st.sampled_from([1, 30, 1000]), st.sampled_from([1, 7]), st.integers(0, 99), st.sampled_from([2, 3]),

@@ -116,6 +116,13 @@ def test_a_ring_that_goes_round_many_times() -> None:
     assert_same_results(*results, binned=False)
 
 
+def test_a_ring_that_is_moved_after_it_went_round() -> None:
+    arrival_s = np.concatenate([np.arange(20_001) / 40, 1000 + np.arange(16_000) / 160])
+    duration_s = np.where(arrival_s < 1000, 0.5, 150.0)
+    trace = sim.Trace.from_arrays(np.zeros(arrival_s.size, int), arrival_s, duration_s, horizon_s=1400.0)
+    assert_plain(trace, FixedWindow(60.0), Platform(start_s=0.25))
+
+
 @pytest.mark.parametrize("size", [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 1])
 def test_blocks_that_end_with_a_function(size: int) -> None:
     dice = np.random.default_rng(size)
