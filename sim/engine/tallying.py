@@ -80,8 +80,11 @@ def groups(functions: pd.DataFrame, conditions: Conditions) -> IntArray:
 
 
 def _parts(source: Source, conditions: Conditions, chosen: IntArray, by_function: bool) -> Iterator[IntArray]:
-    """The functions in runs for which there is room; what belongs together stays together."""
-    if not chosen.size or (isinstance(source, Trace) and source.counts is None):
+    """The functions in runs for which there is room; what belongs together stays together.
+
+    A trace in memory stays whole if its calls are there already, or if the policy is to be shown all of them.
+    """
+    if not chosen.size or (isinstance(source, Trace) and (source.counts is None or conditions.policy.needs_future)):
         yield chosen
         return
     weight, most = source.calls_per_function[chosen], PART_CALLS

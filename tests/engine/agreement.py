@@ -57,8 +57,9 @@ def assert_agree(trace: sim.Trace, policy: KeepAlive, platform: Platform) -> Non
 
 def assert_same_sums(trace: sim.Trace, policy: KeepAlive, platform: Platform, **options: Any) -> None:
     """Both engines come to the same, the compiled one recording and not."""
+    options = {"price": PRICE, "provider": PROVIDER, **options}
     results = [
-        sim.simulate(trace, policy, platform, engine=engine, record=record, price=PRICE, provider=PROVIDER, **options)
+        sim.simulate(trace, policy, platform, engine=engine, record=record, **options)
         for engine, record in (("simpy", False), ("compiled", False), ("compiled", True))
     ]
     assert [r.about["engine"] for r in results] == ["simpy", "compiled", "compiled"]

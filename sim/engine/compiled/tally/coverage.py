@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
 import pandas as pd
 
 from sim.core.distributions import Distribution
@@ -14,11 +15,12 @@ from sim.workload.trace import Trace
 
 
 def is_plain(functions: pd.DataFrame, policy: KeepAlive, platform: Platform) -> bool:
-    """Whether windows and the most recently idle instance are all there is to a scenario that the engine covers."""
+    """Whether one window and the most recently idle instance are all there is to a scenario that is covered."""
     life_s, late = platform.max_lifetime_s, platform.start_model.loads_late
     return (
         Asked.by(policy).nothing
         and not policy.needs_future
+        and np.ndim(policy.windows_s(None)) == 0
         and platform.instance_choice == "most_recently_idle"
         and platform.isolation == "function"
         and not isinstance(life_s, Distribution)

@@ -7,7 +7,7 @@ import numpy as np
 from sim.engine.compiled.draws import uniform
 from sim.engine.compiled.jit import part
 from sim.engine.compiled.layout import Array
-from sim.engine.compiled.tally.layout import MEAN, PER_MINUTE, Cells, Drawn
+from sim.engine.compiled.tally.layout import MEAN, PER_MINUTE, PERCENTILES, Cells, Drawn
 from sim.workload.arrivals import MINUTE_S
 from sim.workload.durations import PROBABILITIES
 
@@ -93,3 +93,19 @@ def last_for(cells: Cells, function: int, cell: int, calls: int, drawn: Drawn) -
         for j in range(calls):
             u = uniform(cells.duration_key[function], (label << NUMBER_BITS) + drawn.number[j])
             duration_s[j] = quantile_s(cells.quantiles_s[function], u)
+
+
+@part
+def make(cells: Cells, drawn: Drawn, function: int, cell: int, first: int, stop: int, to_s: float) -> int:
+    """Make some calls of a cell, all of them if they are drawn; returns how many of them arrive in time."""
+    minute, calls = cells.minute[cell], stop - first
+    if cells.scattered:
+        scatter(minute, cells.count[cell], cells.arrival_key[function], cells.label[minute], drawn)
+    else:
+        even(minute, cells.count[cell], first, stop, drawn.arrival_s)
+        if cells.durations == PERCENTILES:
+            number(first, stop, drawn.number)
+    last_for(cells, function, cell, calls, drawn)
+    while calls and drawn.arrival_s[calls - 1] > to_s:
+        calls -= 1
+    return int(calls)

@@ -13,12 +13,13 @@ from sim.engine.compiled.kernel import come, finish, hold
 from sim.engine.compiled.layout import BUSY_AT, BUSY_ROOM, IDLE_AT, IDLE_ROOM, LINES, Array, Run
 from sim.engine.compiled.tally import drawing
 from sim.engine.compiled.tally.layout import (
+    BLOCK,
     CALL_AT,
     CALLS_NOW,
     FUNCTION_AT,
+    MADE_AT,
     NAMED,
     OPEN,
-    PERCENTILES,
     ROW_AT,
     STOP_AT,
     Cells,
@@ -43,23 +44,21 @@ def open_function(run: Run, function: int) -> None:
 
 
 @part
-def make_cell(run: Run, cells: Cells, drawn: Drawn, function: int, cell: int, named: int) -> int:
-    """Make the calls of a cell, as far as they arrive in time; returns how many."""
-    calls, minute, count = run.calls, cells.minute[cell], cells.count[cell]
-    if cells.scattered:
-        drawing.scatter(minute, count, cells.arrival_key[function], cells.label[minute], drawn)
-    else:
-        drawing.even(minute, count, 0, count, drawn.arrival_s)
-        if cells.durations == PERCENTILES:
-            drawing.number(0, count, drawn.number)
-    while count and drawn.arrival_s[count - 1] > run.terms.to_s:
-        count -= 1
-    drawing.last_for(cells, function, cell, count, drawn)
+def make_calls(run: Run, cells: Cells, drawn: Drawn, function: int, at: Array) -> int:
+    """Make the next calls of the open function out of its cells; returns how many of them arrive in time."""
+    calls, cell, first = run.calls, at[ROW_AT], at[MADE_AT]
+    stop = cells.count[cell] if cells.scattered else min(cells.count[cell], first + BLOCK)
+    made = drawing.make(cells, drawn, function, cell, first, stop, run.terms.to_s)
     timeout_s = calls.timeout_s[function]
-    for i in range(count):
+    for i in range(made):
         calls.service_s[i] = min(drawn.duration_s[i], timeout_s)
-        calls.function[i], calls.number[i] = function, named + i
-    return int(count)
+        calls.function[i], calls.number[i] = function, at[NAMED] + i
+    at[NAMED] += made
+    at[CALLS_NOW] += stop - first
+    at[MADE_AT] = stop
+    if stop == cells.count[cell]:
+        at[ROW_AT], at[MADE_AT] = cell + 1, 0
+    return int(made)
 
 
 @part
@@ -78,10 +77,7 @@ def next_calls(
     while at[ROW_AT] < cells.begin[function + 1] and not at[STOP_AT]:
         if at[CALLS_NOW] >= most:
             return False
-        at[STOP_AT] = make_cell(run, cells, drawn, function, at[ROW_AT], at[NAMED])
-        at[NAMED] += at[STOP_AT]
-        at[CALLS_NOW] += cells.count[at[ROW_AT]]
-        at[ROW_AT] += 1
+        at[STOP_AT] = make_calls(run, cells, drawn, function, at)
     return True
 
 

@@ -24,14 +24,15 @@ HEAD, TAIL, HEAPED, IDLE, CALLED = range(5)
 """Of the open function, int64: the first of the ring and the place behind its last, both counted on and on; how many
 ends the heap has, how many the stack; calls so far."""
 
-FUNCTION_AT, ROW_AT, OPEN, CALL_AT, STOP_AT, NAMED, CALLS_NOW = range(7)
-"""Where a pass stands, int64: place among the chosen functions, cell or call. And where instances are kept: whether
-that function has begun; from which call to which there are any to be served; calls so far, and in this pass."""
+FUNCTION_AT, ROW_AT, MADE_AT, OPEN, CALL_AT, STOP_AT, NAMED, CALLS_NOW = range(8)
+"""Where a pass stands, int64: place among the chosen functions, cell or call, and calls of the cell so far. And where
+instances are kept: whether that function has begun; from which call to which there are any to be served; calls so far,
+and in this pass."""
 
 
 def at_first() -> npt.NDArray[np.int64]:
     """Where a pass begins."""
-    return np.zeros(7, np.int64)
+    return np.zeros(8, np.int64)
 
 
 class Queues(NamedTuple):
@@ -40,8 +41,8 @@ class Queues(NamedTuple):
     Attributes:
         at: int64[5], see `HEAD`.
         ring: float64[2**k], busy ones whose ends came in ascending order.
-        heap: float64[m], the other busy ones, see `sim.engine.compiled.tally.ends`.
-        stack: float64[m], idle ones, ascending.
+        heap: float64[2**k + 3], the other busy ones, see `sim.engine.compiled.tally.ends`.
+        stack: float64[2**k], idle ones, ascending.
     """
 
     at: Array
@@ -118,7 +119,7 @@ MEAN, PER_MINUTE, PERCENTILES = range(3)
 
 
 class Drawn(NamedTuple):
-    """Where the calls of one cell are made; m is the most that a cell has, and no less than `BLOCK`.
+    """Where calls of one cell are made; m is the most that are made at a time, and no less than `BLOCK`.
 
     Attributes:
         arrival_s, duration_s: float64[m]

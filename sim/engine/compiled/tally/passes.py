@@ -7,34 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.engine.compiled.jit import SOURCES, entry, part
+from sim.engine.compiled.jit import SOURCES, entry
 from sim.engine.compiled.layout import Array
 from sim.engine.compiled.tally import drawing
-from sim.engine.compiled.tally.layout import BLOCK, FUNCTION_AT, PERCENTILES, ROW_AT, Cells, Columns, Drawn, Tallied
+from sim.engine.compiled.tally.layout import (
+    BLOCK,
+    FUNCTION_AT,
+    MADE_AT,
+    ROW_AT,
+    Cells,
+    Columns,
+    Drawn,
+    Tallied,
+)
 from sim.engine.compiled.tally.plain import close, has_room, serve
-
-
-@part
-def serve_cell(run: Tallied, cells: Cells, drawn: Drawn, function: int, cell: int) -> bool:
-    """The calls of a cell, as far as they arrive in time; false if there is no room for them."""
-    minute, count = cells.minute[cell], cells.count[cell]
-    if not has_room(run.queues, count):
-        return False
-    block = count if cells.scattered else BLOCK
-    for first in range(0, count, block):
-        stop = min(first + block, count)
-        if cells.scattered:
-            drawing.scatter(minute, count, cells.arrival_key[function], cells.label[minute], drawn)
-        else:
-            drawing.even(minute, count, first, stop, drawn.arrival_s)
-            if cells.durations == PERCENTILES:
-                drawing.number(first, stop, drawn.number)
-        drawing.last_for(cells, function, cell, stop - first, drawn)
-        calls = stop - first
-        while calls and drawn.arrival_s[calls - 1] > run.terms.to_s:
-            calls -= 1
-        serve(run, function, drawn.arrival_s, drawn.duration_s, 0, calls)
-    return True
 
 
 def _counts_pass(sources: str) -> Any:
@@ -42,17 +28,24 @@ def _counts_pass(sources: str) -> Any:
     def over_counts(run: Tallied, cells: Cells, drawn: Drawn, chosen: Array, at: Array, most: int) -> bool:
         """Replay the cells of the chosen functions; true when that is done.
 
-        It stops after so many calls, or where there is no room for the calls of a cell.
+        It stops after so many calls, or where there is no room for the next ones.
         """
         calls = 0
         while at[FUNCTION_AT] < chosen.size and len(sources):
             function = chosen[at[FUNCTION_AT]]
             at[ROW_AT] = max(at[ROW_AT], cells.begin[function])
             while at[ROW_AT] < cells.begin[function + 1]:
-                if calls >= most or not serve_cell(run, cells, drawn, function, at[ROW_AT]):
+                cell, first, stop = at[ROW_AT], at[MADE_AT], cells.count[at[ROW_AT]]
+                if not cells.scattered:
+                    stop = min(stop, first + BLOCK)
+                if calls >= most or not has_room(run.queues, stop - first):
                     return False
-                calls += cells.count[at[ROW_AT]]
-                at[ROW_AT] += 1
+                made = drawing.make(cells, drawn, function, cell, first, stop, run.terms.to_s)
+                serve(run, function, drawn.arrival_s, drawn.duration_s, 0, made)
+                calls += stop - first
+                at[MADE_AT] = stop
+                if stop == cells.count[cell]:
+                    at[ROW_AT], at[MADE_AT] = cell + 1, 0
             close(run, function)
             at[FUNCTION_AT] += 1
             at[ROW_AT] = 0

@@ -58,7 +58,7 @@ def tallied(scenario: Scenario, latencies: int) -> layout.Tallied:
 def queues(calls: int) -> layout.Queues:
     """Room for the instances of a function that is about to serve so many calls at a time."""
     size = 1 << (2 * max(calls, layout.BLOCK)).bit_length()  # the ring needs a power of two
-    return layout.Queues(np.zeros(5, np.int64), np.empty(size), np.empty(size), np.empty(size))
+    return layout.Queues(np.zeros(5, np.int64), np.empty(size), np.empty(size + 3), np.empty(size))
 
 
 def has_room(found: layout.Queues, calls: int) -> bool:
@@ -69,7 +69,7 @@ def has_room(found: layout.Queues, calls: int) -> bool:
 
 
 def wider(old: layout.Queues) -> layout.Queues:
-    """The same instances in twice as much room."""
+    """The same instances in four times as much room."""
     new = queues(old.stack.size)
     head, tail = (int(old.at[place]) for place in (layout.HEAD, layout.TAIL))
     waiting = np.arange(head, tail)
@@ -114,7 +114,7 @@ def cells(counts: CountSource, replication: int, end_s: float) -> layout.Cells:
 
 
 def drawn(most: int) -> layout.Drawn:
-    """Room for the calls of a cell."""
+    """Room for so many calls of a cell."""
     size = max(most, layout.BLOCK)
     return layout.Drawn(
         np.empty(size), np.empty(size), np.empty(size, np.int32), np.empty(size + 1, np.int32), np.empty(size),
