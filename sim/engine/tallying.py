@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, Final
 
@@ -10,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.core.errors import ConfigError
 from sim.engine.compiled.scenario import Conditions, Scenario
 from sim.engine.compiled.tally.coverage import is_by_function, is_counted, is_plain
 from sim.platform.trigger import Progress
+from sim.policies.keepalive.role import KeepAlive
 from sim.results.call_sums import TAIL, percentile_name
 from sim.results.pricing import ProviderPrice
 from sim.results.result import Result
@@ -41,18 +45,22 @@ def tally(
         chosen: int64[f], places in the table, ascending; all by default. Functions that share instances or learn
             together are there together, or not at all.
         on_progress: told the number of calls replayed.
+
+    Raises:
+        ConfigError: the policy must be shown the whole trace, and this is not it.
     """
     if chosen is None:
         chosen = np.arange(len(source.functions))
-    by_function = is_by_function(source.functions, conditions.policy, conditions.platform)
+    require_whole(source, conditions.policy, chosen)
+    by_function = is_by_function(conditions.policy, conditions.platform)
     if by_function and isinstance(source, PartitionedTrace):
         replay = _replay_of(conditions.scenario(without_calls(source, chosen), record=False))
         _kernels("engine").stream(replay, source.blocks(chosen), chosen, on_progress)
         streamed: Tally = replay.tally(chosen)
         return streamed
     done, tallies = 0, []
-    for part in _parts(source, conditions, chosen, by_function):
-        scenario = conditions.scenario(source.part(part), record=False)
+    for part, trace in _made(source, _parts(source, conditions, chosen, by_function), ahead=conditions.threads > 1):
+        scenario = conditions.scenario(trace, record=False)
         if by_function:
             replay = _replay_of(scenario)
             _kernels("engine").replay(replay, lambda _: None)
@@ -62,6 +70,33 @@ def tally(
         done += int(source.calls_per_function[part].sum())
         on_progress(done)
     return merged(tallies)
+
+
+def require_whole(source: Source, policy: KeepAlive, chosen: IntArray) -> None:
+    """Refuse to show a part of a trace to a policy that needs all of it."""
+    whole = isinstance(source, Trace) and chosen.size == len(source.functions)
+    if policy.needs_future and not policy.future_is_own and not whole:
+        raise ConfigError(
+            f"{policy!r} is shown the trace, which must then be in memory and in one piece (a policy that looks at a"
+            " unit's own calls only may say so: future_is_own)"
+        )
+
+
+def _made(source: Source, parts: Iterator[IntArray], *, ahead: bool) -> Iterator[tuple[IntArray, Trace]]:
+    """Each part and its calls, which are got while the one before is replayed if another thread may work on that."""
+    if not ahead:
+        for part in parts:
+            yield part, source.part(part)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming: deque[tuple[IntArray, Future[Trace]]] = deque()
+        for part in parts:
+            coming.append((part, pool.submit(source.part, part)))
+            if len(coming) > 1:
+                ready, future = coming.popleft()
+                yield ready, future.result()
+        for ready, future in coming:
+            yield ready, future.result()
 
 
 def _replay_of(scenario: Scenario) -> Any:
@@ -84,11 +119,12 @@ def _parts(source: Source, conditions: Conditions, chosen: IntArray, by_function
 
     A trace in memory stays whole if its calls are there already, or if the policy is to be shown all of them.
     """
-    if not chosen.size or (isinstance(source, Trace) and (source.counts is None or conditions.policy.needs_future)):
+    shown = conditions.policy.needs_future and not conditions.policy.future_is_own
+    if not chosen.size or (isinstance(source, Trace) and (source.counts is None or shown)):
         yield chosen
         return
     weight, most = source.calls_per_function[chosen], PART_CALLS
-    if by_function and is_counted(source.part(chosen[:1])):
+    if by_function and is_counted(source if isinstance(source, Trace) else source.part(chosen[:1])):
         weight, most = np.minimum(weight, max(1, round(source.horizon_s / MINUTE_S))), PART_MINUTES
     _, group = np.unique(groups(source.functions, conditions)[chosen], return_inverse=True)
     of_groups = np.bincount(group, weights=weight)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sim.core.checks import whole
 from sim.engine.compiled.scenario import Conditions
-from sim.engine.tallying import groups, tally
+from sim.engine.tallying import groups, require_whole, tally
 from sim.experiment.executors import Executor
 from sim.platform.trigger import Progress
 from sim.results.partial import NAMES, NUMBERS, PartialResult
@@ -50,8 +50,12 @@ def deal(source: Source, conditions: Conditions, shards: int) -> list[IntArray]:
 
     Returns:
         Places in the table, ascending, for each shard that has any functions.
+
+    Raises:
+        ConfigError: the policy must be shown the whole trace.
     """
     whole("shards", shards, low=1)
+    require_whole(source, conditions.policy, np.arange(len(source.functions) if shards == 1 else 0))
     _, group = np.unique(groups(source.functions, conditions), return_inverse=True)
     calls = np.bincount(group, weights=source.calls_per_function)
     owner, load = np.zeros(calls.size, np.int64), [(0.0, shard) for shard in range(shards)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tallied import ARRIVALS, DURATIONS, PROVIDER, assert_same_results, run, source, sources
 
 from sim.core.distributions import Exponential
-from sim.engine.compiled.tally import drawing, engine, setup
+from sim.engine.compiled.tally import drawing, engine, plain_replay, setup
 from sim.engine.compiled.tally.layout import BLOCK, HEAPED, Queues
 from sim.platform.platform import Platform
 from sim.platform.startup import PhasedStart
@@ -125,7 +125,7 @@ def test_a_pass_that_stops_goes_on_where_it_stood(
 ) -> None:
     trace = source(DAY | {(4, 1): 2 * BLOCK + 5}, Recipe(arrivals, durations)).draw(0, {})
     whole = run(trace, FixedWindow(30.0), PLATFORMS[1])
-    monkeypatch.setattr(engine, "MOST", 1)
+    monkeypatch.setattr(plain_replay, "MOST", 1)
     monkeypatch.setattr(engine, "TASK", 10)
     for threads in (1, 2, 3):
         again = run(trace, FixedWindow(30.0), PLATFORMS[1], threads=threads)

@@ -19,7 +19,7 @@ import sim
 from sim.core.distributions import Exponential
 from sim.core.errors import PolicyError
 from sim.engine import simulate, tallying
-from sim.engine.compiled.tally import engine, setup
+from sim.engine.compiled.tally import engine, plain_replay, setup
 from sim.engine.compiled.tally.coverage import is_plain
 from sim.engine.compiled.tally.layout import BLOCK, HEAPED, Queues
 from sim.platform.platform import Platform
@@ -138,7 +138,7 @@ def test_blocks_that_end_with_a_function(size: int) -> None:
 def test_a_pass_that_stops_goes_on_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = bursts(20_000, drawn=True)
     whole = run(trace, FixedWindow(20.0), Platform(start_s=0.25))
-    monkeypatch.setattr(engine, "MOST", 1)
+    monkeypatch.setattr(plain_replay, "MOST", 1)
     monkeypatch.setattr(engine, "TASK", 10)
     for threads in (1, 2, 3):
         again = run(trace, FixedWindow(20.0), Platform(start_s=0.25), threads=threads)
@@ -204,7 +204,7 @@ def test_progress_ends_with_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_interrupt_ends_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     trace, asked = sim.load_trace("traces/default"), []
-    over = engine.over_columns
+    over = plain_replay.over_columns
 
     def count(*arguments: object) -> bool:
         asked.append(1)
@@ -214,8 +214,8 @@ def test_an_interrupt_ends_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine, "TASK", 1000)
-    monkeypatch.setattr(engine, "MOST", 1)
-    monkeypatch.setattr(engine, "over_columns", count)
+    monkeypatch.setattr(plain_replay, "MOST", 1)
+    monkeypatch.setattr(plain_replay, "over_columns", count)
     with pytest.raises(KeyboardInterrupt):
         simulate.simulate(
             trace, FixedWindow(), Platform(start_s=0.0), price=sim.load_pricing(), provider=sim.load_provider(),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import sim
 from sim.engine.compiled.scenario import Conditions
 from sim.experiment.shards import deal
-from sim.policies import FixedWindow, HybridHistogram
+from sim.policies import Clairvoyant, FixedWindow, HybridHistogram
 from sim.results.call_sums import Span
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -143,6 +143,22 @@ def test_there_is_no_such_shard() -> None:
 def test_what_the_compiled_engine_does_not_cover_is_refused() -> None:
     with pytest.raises(sim.ConfigError, match="does not cover binding=late"):
         sim.simulate_in_shards(trace(), FIXED, sim.load_platform("default", binding="late"), shards=2)
+
+
+class Omniscient(FixedWindow):
+    """Looks at the trace as a whole."""
+
+    needs_future = True
+
+
+def test_a_policy_that_looks_at_the_whole_trace_is_not_shown_a_part() -> None:
+    sim.simulate_in_shards(trace(), Omniscient(60), shards=1)
+    with pytest.raises(sim.ConfigError, match="is shown the trace, which must then be in memory and in one piece"):
+        sim.simulate_in_shards(trace(), Omniscient(60), shards=2)
+    assert_same(
+        sim.simulate_in_shards(trace(), Clairvoyant(60), shards=1),
+        sim.simulate_in_shards(trace(), Clairvoyant(60), shards=3),
+    )
 
 
 # Dealing

@@ -30,6 +30,7 @@ class Clairvoyant(KeepAlive):
     """
 
     needs_future: ClassVar[bool] = True
+    future_is_own: ClassVar[bool] = True
     start_worth_s: float = 600.0
 
     def __post_init__(self) -> None:

@@ -30,6 +30,8 @@ class KeepAlive:
 
     needs_future: ClassVar[bool] = False
     """Whether the policy must be shown the trace; only then is it handed one."""
+    future_is_own: ClassVar[bool] = False
+    """Whether of the trace it looks only at the calls of a unit to answer for these, so that it may be shown a part."""
     learns_by: LearnsBy = "unit"
     """Whose idle times a rule learns from: the ``unit`` that shares instances, or its whole ``app``."""
 

@@ -29,11 +29,12 @@ def is_plain(functions: pd.DataFrame, policy: KeepAlive, platform: Platform) -> 
     )
 
 
-def is_by_function(functions: pd.DataFrame, policy: KeepAlive, platform: Platform) -> bool:
+def is_by_function(policy: KeepAlive, platform: Platform) -> bool:
     """Whether functions of a scenario that the engine covers can be replayed one after another."""
     asked = Asked.by(policy)
-    apart = platform.isolation == "function" and (asked.rule is None or policy.learns_by != "app")
-    return is_plain(functions, policy, platform) or (apart and asked.pings is None and not policy.needs_future)
+    if platform.isolation != "function" or asked.pings is not None or policy.needs_future:
+        return False
+    return policy.learns_by != "app" if asked.rule is not None else np.ndim(policy.windows_s(None)) == 0
 
 
 def is_counted(trace: Trace) -> bool:
