@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from tallied import ARRIVALS, DURATIONS, PROVIDER, assert_same_results, run, source, sources
 
 from sim.core.distributions import Exponential
+from sim.core.random import uniforms
 from sim.engine.compiled.tally import drawing, engine, plain_replay, setup
 from sim.engine.compiled.tally.layout import BLOCK, HEAPED, Queues
 from sim.platform.platform import Platform
 from sim.platform.startup import PhasedStart
 from sim.policies import FixedWindow, KeepForever, NoKeepAlive
 from sim.results.pricing import PriceBook
+from sim.workload.arrivals import scattered
 from sim.workload.counts import CountSource, Recipe
 
 pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles
@@ -77,6 +79,18 @@ def test_calls_whose_arrivals_round_to_the_same_are_in_the_order_of_their_number
     assert ties.size > 1
     assert (duration_s[ties] != duration_s[ties + 1]).all()  # so their order can be seen
     assert_made_alike(counts, 0)
+
+
+def test_calls_that_tie_though_they_were_drawn_far_apart() -> None:
+    minute, count, key, label = 1 << 40, 60_000, np.uint64(7), 3  # an instant is wider than a call's share of a minute
+    index = (np.uint64(label) << np.uint64(32)) + np.arange(count, dtype=np.uint64)
+    arrival_s = scattered(np.full(count, minute), index, index, lambda: uniforms(key, index))
+    order = np.argsort(arrival_s, kind="stable")
+    drawn = setup.drawn(count)
+    drawing.scatter(minute, count, key, label, drawn)
+    np.testing.assert_array_equal(drawn.number, order)
+    np.testing.assert_array_equal(drawn.arrival_s, arrival_s[order])
+    assert np.unique(arrival_s).size < count / 7
 
 
 @examples(300)

@@ -21,7 +21,7 @@ from sim.core.errors import PolicyError
 from sim.engine import simulate, tallying
 from sim.engine.compiled.tally import engine, plain_replay, setup
 from sim.engine.compiled.tally.coverage import is_plain
-from sim.engine.compiled.tally.layout import BLOCK, HEAPED, Queues
+from sim.engine.compiled.tally.layout import BLOCK, HEAD, HEAPED, Queues
 from sim.platform.platform import Platform
 from sim.platform.startup import PhasedStart
 from sim.policies import FixedWindow, KeepAlive, KeepForever, NoKeepAlive
@@ -91,15 +91,21 @@ def bursts(calls: int, *, drawn: bool) -> sim.Trace:
     return sim.Trace.from_arrays(function, arrival_s, duration_s, functions=pd.DataFrame({"name": ["a", "b"]}))
 
 
-@pytest.mark.parametrize("drawn", [True, False], ids=["ends out of order", "ends in order"])
-def test_more_instances_than_there_is_room_for_at_first(drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    rooms, wider = [], setup.wider
+@pytest.fixture
+def rooms(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Where the open function stood, each time that its instances were given more room."""
+    found, wider = [], setup.wider
 
     def widen(old: Queues) -> Queues:
-        rooms.append(old.at.copy())
+        found.append(old.at.copy())
         return wider(old)
 
     monkeypatch.setattr(setup, "wider", widen)
+    return found
+
+
+@pytest.mark.parametrize("drawn", [True, False], ids=["ends out of order", "ends in order"])
+def test_more_instances_than_there_is_room_for_at_first(drawn: bool, rooms: list[np.ndarray]) -> None:
     trace = bursts(36_000, drawn=drawn)
     for policy, platform in ((FixedWindow(20.0), Platform(start_s=0.25)), (KeepForever(), Platform(start_s=0.0))):
         assert_plain(trace, policy, platform, warm_up_s=5.0)
@@ -116,11 +122,12 @@ def test_a_ring_that_goes_round_many_times() -> None:
     assert_same_results(*results, binned=False)
 
 
-def test_a_ring_that_is_moved_after_it_went_round() -> None:
-    arrival_s = np.concatenate([np.arange(20_001) / 40, 1000 + np.arange(16_000) / 160])
+def test_a_ring_that_is_moved_after_it_went_round(rooms: list[np.ndarray]) -> None:
+    arrival_s = np.concatenate([np.arange(20_001) / 40, 1000 + np.arange(20_000) / 160])
     duration_s = np.where(arrival_s < 1000, 0.5, 150.0)
     trace = sim.Trace.from_arrays(np.zeros(arrival_s.size, int), arrival_s, duration_s, horizon_s=1400.0)
     assert_plain(trace, FixedWindow(60.0), Platform(start_s=0.25))
+    assert rooms[0][HEAD] > 1 << 14
 
 
 @pytest.mark.parametrize("size", [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 1])
