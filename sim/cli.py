@@ -100,6 +100,7 @@ def bench(words: Sequence[str]) -> None:
     if not script.is_file():
         raise ConfigError(f"the benchmarks are not where they belong, at {script}")
     sys.argv = ["keepwarm bench", *words]
+    sys.path.insert(0, str(script.parent))
     runpy.run_path(str(script), run_name="__main__")
 
 

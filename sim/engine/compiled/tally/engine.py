@@ -21,7 +21,9 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 TASK: Final = 1 << 22
-"""Calls of the functions that are replayed as one task, unless one function has more."""
+"""Calls of the functions that are replayed as one task, at most, unless one function has more."""
+TASKS: Final = 16
+"""That each thread has, at least where functions are small, so that all threads end at about the same time."""
 
 
 class Worker(Protocol):
@@ -98,7 +100,7 @@ def _in_threads(
     """Have all functions replayed, those with most calls first; an error in one thread ends all."""
     done, stop = 0, threading.Event()
     with ThreadPoolExecutor(whole.scenario.threads) as pool:
-        tasks = {pool.submit(work, chosen, stop): chosen for chosen in _tasks(calls)}
+        tasks = {pool.submit(work, chosen, stop): chosen for chosen in _tasks(calls, whole.scenario.threads)}
         try:
             for task in as_completed(tasks):
                 whole.add(task.result())
@@ -109,10 +111,12 @@ def _in_threads(
             pool.shutdown(cancel_futures=True)
 
 
-def _tasks(calls: IntArray) -> Iterator[IntArray]:
-    """All functions, those with most calls first, in runs of some `TASK` calls."""
-    order = np.argsort(-calls, kind="stable")
-    task = np.cumsum(calls[order]) // TASK
+def _tasks(calls: IntArray, threads: int) -> Iterator[IntArray]:
+    """All functions, those with most calls first, in runs of about equally many calls."""
+    order, most = np.argsort(-calls, kind="stable"), TASK
+    if threads > 1:
+        most = min(TASK, max(int(calls.sum()) // (TASKS * threads), 1))
+    task = np.cumsum(calls[order]) // most
     yield from np.split(order, np.flatnonzero(np.diff(task)) + 1)
 
 
