@@ -126,7 +126,7 @@ def test_a_ring_that_is_moved_after_it_went_round(rooms: list[np.ndarray]) -> No
     arrival_s = np.concatenate([np.arange(20_001) / 40, 1000 + np.arange(20_000) / 160])
     duration_s = np.where(arrival_s < 1000, 0.5, 150.0)
     trace = sim.Trace.from_arrays(np.zeros(arrival_s.size, int), arrival_s, duration_s, horizon_s=1400.0)
-    assert_plain(trace, FixedWindow(60.0), Platform(start_s=0.25))
+    assert_plain(trace, FixedWindow(60.0), Platform(start_s=0.25), warm_up_s=500.0)
     assert rooms[0][HEAD] > 1 << 14
 
 
