@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, Final
 
@@ -13,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.core.errors import ConfigError
+from sim.engine.ahead import ahead
 from sim.engine.compiled.scenario import Conditions, Scenario
 from sim.engine.compiled.tally.coverage import is_by_function, is_counted, is_plain
 from sim.platform.trigger import Progress
@@ -55,11 +54,13 @@ def tally(
     by_function = is_by_function(conditions.policy, conditions.platform)
     if by_function and isinstance(source, PartitionedTrace):
         replay = _replay_of(conditions.scenario(without_calls(source, chosen), record=False))
-        _kernels("engine").stream(replay, source.blocks(chosen), chosen, on_progress)
+        blocks = source.blocks(chosen)
+        _kernels("engine").stream(replay, ahead(blocks) if conditions.threads > 1 else blocks, chosen, on_progress)
         streamed: Tally = replay.tally(chosen)
         return streamed
     done, tallies = 0, []
-    for part, trace in _made(source, _parts(source, conditions, chosen, by_function), ahead=conditions.threads > 1):
+    parts = ((part, source.part(part)) for part in _parts(source, conditions, chosen, by_function))
+    for part, trace in ahead(parts) if conditions.threads > 1 else parts:
         scenario = conditions.scenario(trace, record=False)
         if by_function:
             replay = _replay_of(scenario)
@@ -80,23 +81,6 @@ def require_whole(source: Source, policy: KeepAlive, chosen: IntArray) -> None:
             f"{policy!r} is shown the trace, which must then be in memory and in one piece (a policy that looks at a"
             " unit's own calls only may say so: future_is_own)"
         )
-
-
-def _made(source: Source, parts: Iterator[IntArray], *, ahead: bool) -> Iterator[tuple[IntArray, Trace]]:
-    """Each part and its calls, which are got while the one before is replayed if another thread may work on that."""
-    if not ahead:
-        for part in parts:
-            yield part, source.part(part)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        coming: deque[tuple[IntArray, Future[Trace]]] = deque()
-        for part in parts:
-            coming.append((part, pool.submit(source.part, part)))
-            if len(coming) > 1:
-                ready, future = coming.popleft()
-                yield ready, future.result()
-        for ready, future in coming:
-            yield ready, future.result()
 
 
 def _replay_of(scenario: Scenario) -> Any:
