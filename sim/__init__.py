@@ -5,13 +5,11 @@ from sim.api import (
     chrome_trace,
     compare,
     many_windows,
-    merge_shards,
     run_experiment,
     simulate,
-    simulate_in_shards,
-    simulate_shard,
     window_curve,
 )
+from sim.api_shards import merge_shards, simulate_in_shards, simulate_shard
 from sim.config import load_platform, load_pricing, load_provider, load_synthesis
 from sim.core.errors import ConfigError, KeepwarmError, PolicyError, TraceError
 from sim.experiment.executors import Local

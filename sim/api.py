@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
-from math import inf
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,44 +12,30 @@ import numpy.typing as npt
 import pandas as pd
 from rich.console import Console
 
-from sim.config import load_platform, load_pricing, load_provider
-from sim.core import checks
 from sim.core.build import check_arguments
-from sim.core.errors import ConfigError
-from sim.engine.compiled.scenario import Conditions
-from sim.engine.engines import COMPILED
 from sim.engine.many_windows import many_windows as make_many_windows
-from sim.engine.simulate import conditions_of
 from sim.engine.simulate import simulate as run_engine
 from sim.engine.window_curve import NO_START
 from sim.engine.window_curve import window_curve as make_window_curve
 from sim.experiment.comparison import compare as run_comparison
-from sim.experiment.executors import Executor, Local
+from sim.experiment.executors import Local
 from sim.experiment.experiment import Experiment, Intervals, Variant
 from sim.experiment.experiment import run_experiment as keep_experiment
 from sim.experiment.index import CELLS, write_index
 from sim.experiment.replications import Replications
 from sim.experiment.run_folder import claimed
 from sim.experiment.runner import Runner, Unwatched, Watch
-from sim.experiment.setting import Setting
-from sim.experiment.shards import deal, part_of, parts_in_shards, shard_of
+from sim.given import setting_of, whole
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.report.progress import progress
 from sim.results.chrome_trace import write_chrome_trace
 from sim.results.outcome import Outcome
-from sim.results.partial import PartialResult, load_partial, together
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.results.result import Result
 from sim.results.window_curve import WindowCurve
 from sim.workload.source import Source
 from sim.workload.trace import Trace
-
-# Composing a preset takes as long as simulating 50,000 calls. What is kept are immutable values, each under the one key
-# that there is (no argument), equal to those that composing again would give: no behaviour depends on it.
-_default_platform = cache(load_platform)
-_default_price = cache(load_pricing)
-_default_provider = cache(load_provider)
 
 
 def simulate(
@@ -93,128 +78,12 @@ def simulate(
     Raises:
         ConfigError: an argument of the wrong type, or a span that makes no sense.
     """
-    setting = _setting(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
+    setting = setting_of(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
     return run_engine(
         trace, policy, setting.platform, price=setting.price, provider=setting.provider, engine=engine,
-        threads=setting.threads, seed=setting.seed, replication=_whole("replication", replication, low=0),
+        threads=setting.threads, seed=setting.seed, replication=whole("replication", replication, low=0),
         record=record, warm_up_s=warm_up_s, horizon_s=horizon_s,
     )  # fmt: skip
-
-
-def simulate_in_shards(
-    trace: Source,
-    policy: KeepAlive,
-    platform: Platform | None = None,
-    *,
-    shards: int,
-    executor: Executor | None = None,
-    threads: int = 1,
-    seed: int = 0,
-    replication: int = 0,
-    warm_up_s: float = 0.0,
-    horizon_s: float | None = None,
-    price: PriceBook | None = None,
-    provider: ProviderPrice | None = None,
-) -> Result:
-    """Replay a trace under one policy in shards of its functions, on the compiled engine, recording nothing.
-
-    The result is the same to the bit, however many shards there are and wherever they run (``docs/scale.md``).
-
-    Args:
-        trace: as for `simulate`.
-        policy: likewise.
-        platform: likewise, and so is all that is not named here.
-        shards: how many; functions are dealt to them so that all have about as many calls.
-        executor: where they run: ``sim.Local(jobs)``, or ``sim.Ray(jobs)`` on a cluster; this process by default.
-        threads: of each shard.
-        seed: of every random draw.
-        replication: its number.
-        warm_up_s: start of the measured span.
-        horizon_s: end of the measured span.
-        price: what the user pays.
-        provider: what memory costs the provider.
-
-    Returns:
-        The result: `summary`, with percentiles of latency within 0.4 %, and `functions`.
-
-    Raises:
-        ConfigError: as for `simulate`, or the compiled engine does not cover something.
-        WorkerDiedError: a process died.
-    """
-    setting = _setting(platform, price, provider, COMPILED, threads, seed, warm_up_s, horizon_s)
-    conditions, about = _conditions(trace, policy, setting, replication)
-    parts = parts_in_shards(trace, conditions, about, _whole("shards", shards), executor or Local(1))
-    return together(parts, setting.provider)
-
-
-def simulate_shard(
-    trace: Source,
-    policy: KeepAlive,
-    platform: Platform | None = None,
-    *,
-    shard: int,
-    shards: int,
-    threads: int = 1,
-    seed: int = 0,
-    replication: int = 0,
-    warm_up_s: float = 0.0,
-    horizon_s: float | None = None,
-    price: PriceBook | None = None,
-) -> PartialResult:
-    """Replay one of the shards that `simulate_in_shards` would: for machines that know nothing of each other.
-
-    Args:
-        trace: as for `simulate`.
-        policy: likewise.
-        platform: likewise, and so is all that is not named here.
-        shard: which, from 0.
-        shards: how many there are.
-        threads: how many work on it.
-        seed: of every random draw.
-        replication: its number.
-        warm_up_s: start of the measured span.
-        horizon_s: end of the measured span.
-        price: what the user pays.
-
-    Returns:
-        What it came to: ``save(path)`` writes it, and `merge_shards` puts all of them together.
-
-    Raises:
-        ConfigError: as for `simulate_in_shards`, or there is no such shard.
-    """
-    setting = _setting(platform, price, None, COMPILED, threads, seed, warm_up_s, horizon_s)
-    conditions, about = _conditions(trace, policy, setting, replication)
-    dealt = deal(trace, conditions, _whole("shards", shards))
-    if not 0 <= _whole("shard", shard, low=0) < len(dealt):
-        raise ConfigError(f"there is no shard {shard} among {len(dealt)}, counted from 0")
-    return part_of(conditions, about, len(trace.functions), shard_of(trace, dealt[shard]))
-
-
-def merge_shards(parts: Sequence[PartialResult | str | Path], *, provider: ProviderPrice | None = None) -> Result:
-    """Put the shards of a run together, in any order.
-
-    Args:
-        parts: results of `simulate_shard`, or files of theirs.
-        provider: what memory costs the provider; EC2 m5 by default.
-
-    Raises:
-        ConfigError: they are not of one run, some functions are missing or there twice, or a file is damaged.
-    """
-    loaded = [part if isinstance(part, PartialResult) else load_partial(part) for part in parts]
-    return together(loaded, provider or _default_provider())
-
-
-def _conditions(
-    trace: Source, policy: KeepAlive, setting: Setting, replication: int
-) -> tuple[Conditions, dict[str, Any]]:
-    """What shards are replayed under, and what their results say of it: enough to tell two runs apart."""
-    conditions, about = conditions_of(
-        trace, policy, setting.platform, price=setting.price, engine=COMPILED, threads=setting.threads,
-        seed=setting.seed, replication=_whole("replication", replication, low=0), warm_up_s=setting.warm_up_s,
-        horizon_s=setting.horizon_s,
-    )  # fmt: skip
-    about |= {"platform": repr(setting.platform), "price": setting.price.name, "trace": trace.content_hash()}
-    return conditions, about
 
 
 def compare(
@@ -256,7 +125,7 @@ def compare(
         ``<metric>_ci95`` half-widths with ``<metric>_low`` and ``<metric>_high``. ``frame.attrs`` says in words what
         was compared on what.
     """
-    setting = _setting(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
+    setting = setting_of(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
     with _watch() as watch:
         compared = run_comparison(
             trace, policies, setting, replications=_replications(replications), intervals=intervals, jobs=jobs,
@@ -315,7 +184,7 @@ def run_experiment(
     variants = [
         Variant(
             ", ".join(filter(None, (traced, served))), traced, partial(_given, replayed),
-            _setting(serving, price, provider, engine, threads, seed, warm_up_s, horizon_s),
+            setting_of(serving, price, provider, engine, threads, seed, warm_up_s, horizon_s),
         )
         for traced, replayed in traces.items()
         for served, serving in platforms.items()
@@ -338,7 +207,7 @@ def _replications(given: int | Mapping[str, Any]) -> Replications:
     if isinstance(given, Mapping):
         check_arguments(Replications, given, "replications")
         return Replications(**given)
-    return Replications(_whole("replications", given))
+    return Replications(whole("replications", given))
 
 
 @contextmanager
@@ -439,31 +308,3 @@ def chrome_trace(
         ConfigError: the run was not recorded, a span that makes no sense, unknown functions.
     """
     return write_chrome_trace(result, Path(path), start_s=start_s, end_s=end_s, functions=functions)
-
-
-def _setting(
-    platform: Platform | None,
-    price: PriceBook | None,
-    provider: ProviderPrice | None,
-    engine: str,
-    threads: int,
-    seed: int,
-    warm_up_s: float,
-    horizon_s: float | None,
-) -> Setting:
-    return Setting(
-        platform=platform if platform is not None else _default_platform(),
-        price=price if price is not None else _default_price(),
-        provider=provider if provider is not None else _default_provider(),
-        engine=engine,
-        threads=_whole("threads", threads, low=1),
-        seed=_whole("seed", seed),
-        warm_up_s=warm_up_s,
-        horizon_s=horizon_s,
-    )
-
-
-def _whole(name: str, value: int, *, low: float = -inf) -> int:
-    """A Python int, of numpy's integers too, whose arithmetic has other limits."""
-    checks.whole(name, value, low=low)
-    return int(value)
