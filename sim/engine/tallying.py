@@ -76,11 +76,18 @@ def tally(
 def require_whole(source: Source, policy: KeepAlive, chosen: IntArray) -> None:
     """Refuse to show a part of a trace to a policy that needs all of it."""
     whole = isinstance(source, Trace) and chosen.size == len(source.functions)
-    if policy.needs_future and not policy.future_is_own and not whole:
+    if not whole and _answers_for_all(policy):
         raise ConfigError(
-            f"{policy!r} is shown the trace, which must then be in memory and in one piece (a policy that looks at a"
-            " unit's own calls only may say so: future_is_own)"
+            f"{policy!r} answers for all calls of a trace, which must then be in memory and in one piece (a policy that"
+            " needs the future, but of a unit's own calls only, may say so: future_is_own)"
         )
+
+
+def _answers_for_all(policy: KeepAlive) -> bool:
+    """Whether what a policy says depends on more than a unit's own calls."""
+    if policy.needs_future:
+        return not policy.future_is_own
+    return policy.rule() is None and np.ndim(policy.windows_s(None)) > 0
 
 
 def _replay_of(scenario: Scenario) -> Any:
@@ -103,8 +110,8 @@ def _parts(source: Source, conditions: Conditions, chosen: IntArray, by_function
 
     A trace in memory stays whole if its calls are there already, or if the policy is to be shown all of them.
     """
-    shown = conditions.policy.needs_future and not conditions.policy.future_is_own
-    if not chosen.size or (isinstance(source, Trace) and (source.counts is None or shown)):
+    in_one_piece = isinstance(source, Trace) and (source.counts is None or _answers_for_all(conditions.policy))
+    if not chosen.size or in_one_piece:
         yield chosen
         return
     weight, most = source.calls_per_function[chosen], PART_CALLS

@@ -153,7 +153,7 @@ class Omniscient(FixedWindow):
 
 def test_a_policy_that_looks_at_the_whole_trace_is_not_shown_a_part() -> None:
     sim.simulate_in_shards(trace(), Omniscient(60), shards=1)
-    with pytest.raises(sim.ConfigError, match="is shown the trace, which must then be in memory and in one piece"):
+    with pytest.raises(sim.ConfigError, match="answers for all calls of a trace, which must then be in memory"):
         sim.simulate_in_shards(trace(), Omniscient(60), shards=2)
     assert_same(
         sim.simulate_in_shards(trace(), Clairvoyant(60), shards=1),
