@@ -279,7 +279,8 @@ def test_routers_that_know_everything_at_once_are_one_router(
 def split(trace: sim.Trace, seed: int, routers: int) -> sim.Trace:
     """The trace whose functions are called through one router each: thinning by the same draws."""
     function = trace.function * routers + routers_of(trace, seed, routers)
-    return replace(trace, function=function.astype(np.int32), functions=function_table(len(trace.functions) * routers))
+    table = function_table(len(trace.functions) * routers)
+    return replace(trace.recorded(), function=function.astype(np.int32), functions=table)
 
 
 @examples(300)

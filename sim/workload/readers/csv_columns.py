@@ -184,7 +184,9 @@ class _Table:
         """The columns as Arrow reads them; None where it does not, or might read them in another way."""
         if not self._is_plain(lines):
             return None
-        reading = arrow_csv.ReadOptions(column_names=self.header, block_size=len(lines) + 1)
+        # One block, so threads would only share out columns; and one that is still at work when a value cannot be read
+        # ends the whole process if that is over before it is.
+        reading = arrow_csv.ReadOptions(column_names=self.header, block_size=len(lines) + 1, use_threads=False)
         parsing = arrow_csv.ParseOptions(delimiter=self.delimiter, quote_char=False)
         converting = arrow_csv.ConvertOptions(
             column_types={name: pa.type_for_alias(kind.arrow) for name, kind in self.kinds.items()},
