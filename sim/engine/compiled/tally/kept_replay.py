@@ -16,7 +16,7 @@ from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.setup import Prepared, grown
 from sim.engine.compiled.tally import layout as passes
 from sim.engine.compiled.tally import setup
-from sim.engine.compiled.tally.keeping import DONE, FULL, MANY, end_function, keep
+from sim.engine.compiled.tally.keeping import DONE, FULL, MANY, keep
 from sim.engine.compiled.tally.plain_replay import MOST
 from sim.engine.compiled.told import COUNTS, charge_usd
 from sim.results import latency_bins
@@ -96,9 +96,7 @@ class KeptWorker:
 
     def close(self, function: int) -> None:
         """See `Worker`."""
-        end_function(self.run, function, self._replay.functions[1])
-        self._at[passes.OPEN] = 0
-        self._settle()
+        self.over_columns(setup.NO_CALLS, np.array([function]), threading.Event(), left_open=False)
 
     def _go_on(self, ended: int, chosen: IntArray) -> None:
         """Do what a pass ended for."""

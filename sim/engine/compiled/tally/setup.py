@@ -129,3 +129,5 @@ NO_CELLS: Final = layout.Cells(
 )  # fmt: skip
 NO_COLUMNS: Final = layout.Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
 """What stands for the one of the two that there is not."""
+NO_CALLS: Final = layout.Columns(np.zeros(1, np.int64), np.zeros(1, np.int64), np.empty(0), np.empty(0))
+"""Of one function."""
