@@ -445,4 +445,5 @@ def test_an_execution_beyond_its_time_out_by_less_than_the_clock_shows() -> None
 @given(st.data(), cases(functions=2, calls=12))
 def test_calls_at_and_beside_the_instants_of_the_plain_platform(data: st.DataObject, case) -> None:
     chosen = data.draw(options(max(*case.duration_s, 0.1)))
-    assert_agree(case.trace, case.window_s, chosen)
+    windows_s = tuple(min(window_s, 1000.0) for window_s in case.window_s)  # under a cap nobody may wait for ever
+    assert_agree(case.trace, windows_s, chosen)
