@@ -60,8 +60,8 @@ def simulate(
             `Trace.draw`). What is not in memory (`open_trace`) is replayed part by part, by the compiled engine.
         policy: how long idle instances stay.
         platform: what serves; ``load_platform("default")`` by default.
-        engine: ``"simpy"``, the reference; ``"compiled"``, the same answers where functions do not interact, some fifty
-            times faster; ``"auto"``, that one where it can (``docs/engines.md``).
+        engine: ``"simpy"``, the reference; ``"compiled"``, the same answers where functions do not interact, fifty to a
+            hundred times faster; ``"auto"``, that one where it can (``docs/engines.md``).
         threads: with how many, at most, the compiled engine goes through the calls; the answers are the same.
         seed: of every random draw.
         replication: number of the replication, from 0.
@@ -262,7 +262,7 @@ def many_windows(
     """Cold starts and wasted memory-time of `FixedWindow` under many windows, from one pass over a trace.
 
     What `window_curve` says at these windows, in a tenth of the time where numba is installed: a thousand windows cost
-    about as much as two runs of the compiled engine. Cold starts are exactly those of the runs.
+    about as much as two or three runs of the compiled engine. Cold starts are exactly those of the runs.
 
     Args:
         trace: what arrives.
