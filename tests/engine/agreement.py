@@ -32,7 +32,7 @@ def assert_same_calls(a: Requests, b: Requests) -> None:
 
 
 def assert_same_columns(a: Columns, b: Columns, service_s: np.ndarray) -> None:
-    """Instances of one instant may be told in any order."""
+    """Instances of one instant, and what was held, may be told in any order."""
     assert_same_calls(a.requests, b.requests)
     assert_same_calls(a.pings, b.pings)
     assert a.ping_s == b.ping_s
@@ -43,8 +43,9 @@ def assert_same_columns(a: Columns, b: Columns, service_s: np.ndarray) -> None:
         assert (np.diff(c.instances.created_s) >= 0).all()
     assert_same("starts", a.starts.frame(), b.starts.frame())
     assert_same("execution", a.execution_s(service_s), b.execution_s(service_s))
+    held = [np.lexsort((c.allocations.to_s, c.allocations.from_s, c.allocations.function)) for c in (a, b)]
     for name in ("function", "from_s", "to_s"):
-        assert_same(name, getattr(a.allocations, name), getattr(b.allocations, name))
+        assert_same(name, *(getattr(c.allocations, name)[order] for c, order in zip((a, b), held, strict=True)))
 
 
 def assert_agree(trace: sim.Trace, policy: KeepAlive, platform: Platform) -> None:

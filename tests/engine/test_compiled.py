@@ -68,7 +68,7 @@ def traces(draw: st.DrawFn) -> sim.Trace:
 
 
 @st.composite
-def platforms(draw: st.DrawFn, *, lives: bool = True) -> Platform:
+def platforms(draw: st.DrawFn) -> Platform:
     """Platforms with every option that is covered."""
     drawn = Exponential(2.0)
     start = draw(st.sampled_from([{"start_s": 0.0}, {"start_s": 1.0},
@@ -76,7 +76,7 @@ def platforms(draw: st.DrawFn, *, lives: bool = True) -> Platform:
                                   {"start": PhasedStart({"create": drawn, "handler": Exponential(1.0)})}]))  # fmt: skip
     return Platform(
         **start,
-        max_lifetime_s=draw(st.sampled_from([inf, 9.0, Exponential(30.0)])) if lives else inf,
+        max_lifetime_s=draw(st.sampled_from([inf, 9.0, Exponential(30.0)])),
         isolation=draw(st.sampled_from(["function", "app"])),
         instance_choice=draw(st.sampled_from(CHOICES)),
         max_instances_per_unit=draw(st.sampled_from([inf, inf, 1, 3])),
@@ -117,13 +117,13 @@ def test_a_call_of_no_length_comes_before_pings_that_ended_then() -> None:
 
 
 @examples(200)
-@given(traces(), platforms(lives=False), st.sampled_from([ProvisionedFloor(1, 3.0), ProvisionedFloor(3, inf)]))
+@given(traces(), platforms(), st.sampled_from([ProvisionedFloor(1, 3.0), ProvisionedFloor(3, inf)]))
 def test_floors_on_every_platform(trace: sim.Trace, platform: Platform, policy: KeepAlive) -> None:
     assert_agree(trace, policy, platform)
 
 
 @examples(100)
-@given(traces(), platforms(lives=False), st.sampled_from([*WINDOWED, *LEARNING, PingWarmer(5.0), ProvisionedFloor(1)]),
+@given(traces(), platforms(), st.sampled_from([*WINDOWED, *LEARNING, PingWarmer(5.0), ProvisionedFloor(1)]),
        st.floats(0, 1), st.floats(0, 1))  # fmt: skip
 def test_sums_over_a_part_of_the_trace(
     trace: sim.Trace, platform: Platform, policy: KeepAlive, one: float, other: float

@@ -137,7 +137,6 @@ def test_thousands_of_calls_overlap(policy: policies.KeepAlive) -> None:
         (policies.FixedWindow(), {"max_instances_per_unit": 5, "queue_limit": 2}, "queue_limit"),
         (policies.FixedWindow(), {"routers": 2}, "several routers"),
         (policies.FixedWindow(), {"start_failure_probability": 0.1}, "start_failure_probability"),
-        (policies.ProvisionedFloor(), {"max_lifetime_s": 60.0}, "whose life is limited"),
         (policies.Scheduled(), {}, "a floor that changes, is of some functions, or is served first, as Scheduled"),
         (policies.StemCells(), {}, "generic cells"),
         (policies.Knative(), {}, "a scaling policy"),

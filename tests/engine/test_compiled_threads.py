@@ -55,7 +55,7 @@ def assert_same(a: Result, b: Result) -> None:
 
 @examples(300)
 @given(
-    traces(), platforms(lives=False),
+    traces(), platforms(),
     st.sampled_from([*WINDOWED, *LEARNING, PingWarmer(5.0), ProvisionedFloor(2, 3.0)]),
     st.sampled_from([2, 3, 7]), st.booleans(), st.floats(0, 1), st.sampled_from([1, 7, 1 << 20]),
 )  # fmt: skip

@@ -1,7 +1,6 @@
 """Everything else on counts, part by part: what the recorded run says, and the same bits whatever the parts."""
 
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -80,8 +79,6 @@ def test_policies_that_ask_for_more_than_a_window(
 def test_windows_on_every_platform_and_floors(
     counts: CountSource, platform: Platform, policy: KeepAlive, span: dict[str, Any]
 ) -> None:
-    if isinstance(policy, ProvisionedFloor):
-        platform = replace(platform, max_lifetime_s=inf)
     assert_as_recorded(counts, policy, platform, **span)
 
 
@@ -99,7 +96,7 @@ def test_log_normal_durations_are_drawn_before() -> None:
 
 @examples(120)
 @given(
-    sources(), platforms(lives=False), st.sampled_from([*ASKING, FixedWindow(20.0), ProvisionedFloor(2, 3.0)]),
+    sources(), platforms(), st.sampled_from([*ASKING, FixedWindow(20.0), ProvisionedFloor(2, 3.0)]),
     st.sampled_from([1, 30, 1000]), st.sampled_from([1, 7]), st.integers(0, 99), st.sampled_from([2, 3]),
 )  # fmt: skip
 def test_the_same_bits_whatever_the_parts_the_threads_and_the_shares(

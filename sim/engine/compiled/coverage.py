@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from math import inf
 from typing import Final
 
-from sim.core.distributions import Distribution
 from sim.platform.asked import Asked
 from sim.platform.platform import Platform
 from sim.policies.keepalive.demands import Floor
@@ -23,7 +22,7 @@ def is_installed() -> bool:
 
 def why_not(trace: Source, policy: KeepAlive, platform: Platform) -> tuple[str, ...]:
     """What of a scenario is not covered, a phrase each; empty where everything is."""
-    return (*_of_platform(trace, platform), *_of_policy(policy, platform))
+    return (*_of_platform(trace, platform), *_of_policy(policy))
 
 
 def _of_platform(trace: Source, platform: Platform) -> list[str]:
@@ -41,11 +40,10 @@ def _of_platform(trace: Source, platform: Platform) -> list[str]:
     return [reason for reason, holds in reasons.items() if holds]
 
 
-def _of_policy(policy: KeepAlive, platform: Platform) -> list[str]:
+def _of_policy(policy: KeepAlive) -> list[str]:
     asked = Asked.by(policy)
     floor, name = asked.floor, type(policy).__name__
     held = isinstance(floor, Floor) and len(floor.steps) == 1 and floor.functions is None and not floor.served_first
-    lives = isinstance(platform.max_lifetime_s, Distribution) or platform.max_lifetime_s < inf
     apart = [asked.rule is not None, bool(floor), asked.pings is not None]
     reasons = {
         "a scaling policy": asked.scaling is not None,
@@ -53,7 +51,6 @@ def _of_policy(policy: KeepAlive, platform: Platform) -> list[str]:
         "generic cells": checked_generic_pools(policy) is not None,
         "a window of a whole unit": asked.unit_window_s < inf,
         "a floor that changes, is of some functions, or is served first": bool(floor) and not held,
-        "a floor of instances whose life is limited (max_lifetime_s)": held and lives,
         "two of a rule, a floor and pings together": sum(apart) > 1,
     }
     return [f"{reason}, as {name} wants" for reason, holds in reasons.items() if holds]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sim.core.errors import ConfigError, PolicyError
 from sim.engine.compiled import layout
 from sim.engine.compiled.guard import guarded
-from sim.engine.compiled.kernel import replay
+from sim.engine.compiled.kernel import close_units, open_units, replay
 from sim.engine.compiled.own import owners
 from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.setup import Prepared
@@ -55,6 +55,7 @@ def require_good_decisions(policy: KeepAlive, run: layout.Run) -> None:
 def _replay(prepared: Prepared, functions: Functions, on_progress: Progress) -> None:
     """Replay all calls in this thread."""
     first, size = 0, prepared.run.calls.function.size
+    open_units(prepared.run)
     while True:
         on_progress(first)
         last = min(first + BLOCK, size)
@@ -62,6 +63,8 @@ def _replay(prepared: Prepared, functions: Functions, on_progress: Progress) -> 
             prepared.grow()
         if first == size:
             break
+    while not close_units(prepared.run, functions[1]):
+        prepared.grow()
 
 
 def compiles(policy: KeepAlive) -> bool:

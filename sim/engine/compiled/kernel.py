@@ -13,6 +13,7 @@ from typing import Any
 
 from sim.engine.compiled.choice import choose, end_idle, put_idle
 from sim.engine.compiled.draws import phase_s, start_up_s
+from sim.engine.compiled.floor import claimed_held, settle_floor
 from sim.engine.compiled.heap import push
 from sim.engine.compiled.jit import SOURCES, entry, part, signed, unsigned
 from sim.engine.compiled.layout import (
@@ -61,7 +62,7 @@ from sim.engine.compiled.layout import (
     Served,
 )
 from sim.engine.compiled.learning import arrived, claimed, ended, settle_learning, wake
-from sim.engine.compiled.pool import has_room, new_line, settle
+from sim.engine.compiled.pool import expires_s, has_room, new_line, settle, start_unasked
 from sim.engine.compiled.sums import billed_s, billed_start_s, count_latency, inside_s
 from sim.results import columns as told
 
@@ -184,10 +185,18 @@ def note_unasked(run: Run, i: int, row: int, line: int) -> bool:
             state.count[PREWARMED_ROWS] += 1
         if calls.arrival_s[i] >= run.terms.from_s:
             out.sums[calls.function[i], PREWARMED] += 1.0
-    if run.terms.held and run.terms.record:
-        out.noted[NOTED_HELD, state.count[HELD_ROWS]] = row
-        state.count[HELD_ROWS] += 1
+    if run.terms.held:
+        note_held(run, row)
     return bool(run.terms.held > 0)
+
+
+@part
+def note_held(run: Run, row: int) -> None:
+    """Note that a call runs on an instance that is held."""
+    if run.terms.record:
+        count = run.state.count
+        run.out.noted[NOTED_HELD, count[HELD_ROWS]] = row
+        count[HELD_ROWS] += 1
 
 
 @part
@@ -211,15 +220,13 @@ def serve_warm(run: Run, i: int, row: int, place: int) -> None:
 def launch(run: Run, i: int, row: int) -> int:
     """Start an instance for a call, or for a ping, which is no call to its unit; returns its line."""
     calls, units, lines = run.calls, run.state.units, run.lines
-    function, now_s, asked = calls.function[i], calls.arrival_s[i], row < calls.rows
+    function, now_s = calls.function[i], calls.arrival_s[i]
     unit = units[function, UNIT]
-    k, name = units[function, CALLED], row
-    if not asked:
-        k = units[unit, UNASKED]
-        name = -1 - k
-        units[unit, UNASKED] += 1
-    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, asked)
-    line = new_line(run, function, unit, name, now_s)
+    if row >= calls.rows:
+        return start_unasked(run, function, unit, now_s)
+    k = units[function, CALLED]
+    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, True)
+    line = new_line(run, function, unit, row, now_s)
     lines.number[line, START] = k
     lines.time_s[line, READY], lines.time_s[line, HANDLER] = now_s + up_s, handler_s
     return line
@@ -238,7 +245,10 @@ def serve_miss(run: Run, i: int, row: int, line: int) -> None:
     else:
         end_s = start_s + lines.time_s[line, HANDLER] + service_s
         execution_s = service_s + lines.time_s[line, HANDLER]
-    begin(run, i, Served(row, line, start_s, end_s, nan, kind, execution_s, False, cut))
+    held = kind == QUEUED_KIND and run.terms.held > 0
+    if held:
+        note_held(run, row)
+    begin(run, i, Served(row, line, start_s, end_s, nan, kind, execution_s, held, cut))
 
 
 @part
@@ -250,7 +260,11 @@ def serve(run: Run, i: int, row: int, unit: int) -> None:
     if place >= 0:
         serve_warm(run, i, row, unsigned(place))
     else:
-        line = claimed(run, unit) if terms.learns else -1
+        line = -1
+        if terms.learns:
+            line = claimed(run, unit)
+        elif terms.renews:
+            line = claimed_held(run, unit)
         if line < 0 and state.units[unit, RUNS] >= terms.cap:
             reject(run, i, row)
             if terms.learns:
@@ -274,6 +288,9 @@ def come(run: Run, i: int, observe: Callable[..., Any], decide: Callable[..., An
         settle_learning(run, run.state.units[unit, GROUP], now_s, decide)
         wake(run, unit, now_s)
         arrived(run.state, unit, now_s, observe)
+    elif terms.renews:
+        if not settle_floor(run, unit, now_s):
+            return False
     else:
         settle(run, unit, now_s)
     serve(run, i, calls.number[i] if calls.number.size else signed(i), unit)
@@ -281,12 +298,15 @@ def come(run: Run, i: int, observe: Callable[..., Any], decide: Callable[..., An
 
 
 @part
-def finish(run: Run, first: int, stop: int, decide: Callable[..., Any]) -> None:
-    """No more calls of some units come: the last ones end, and their instances."""
+def finish(run: Run, first: int, stop: int, decide: Callable[..., Any]) -> bool:
+    """No more calls of some units come: the last ones end, and their instances. False if there is no room yet."""
     units, idle, learns = run.state.units, run.state.idle, run.terms.learns
     for unit in range(first, stop):
         if learns:
             settle_learning(run, unit, inf, decide)
+        elif run.terms.renews:
+            if not settle_floor(run, unit, inf):
+                return False
         else:
             settle(run, unit, inf)
     for unit in range(first, stop):
@@ -294,6 +314,7 @@ def finish(run: Run, first: int, stop: int, decide: Callable[..., Any]) -> None:
             wake(run, unit, inf)
         for place in range(units[unit, IDLE_AT], units[unit, IDLE_AT] + units[unit, IDLE]):
             end_idle(run.lines, idle, place)
+    return True
 
 
 @part
@@ -310,7 +331,7 @@ def hold(run: Run, first: int, stop: int) -> None:
                 units[unit, UNASKED] += 1
             for k in range(terms.held - 1, -1, -1):
                 line = run.state.count[LINES] - terms.held + k
-                put_idle(run, unit, 0.0, -1.0 - k, float(line), inf)
+                put_idle(run, unit, 0.0, -1.0 - k, float(line), expires_s(run, line, 0.0, inf))
 
 
 def _replayer(sources: str) -> Any:
@@ -318,7 +339,7 @@ def _replayer(sources: str) -> Any:
 
     @entry
     def replay(run: Run, first: int, stop: int, observe: Callable[..., Any], decide: Callable[..., Any]) -> int:
-        """Replay calls from a place up to another; of `own` ones alone, neither the beginning nor the end is told.
+        """Replay calls from a place up to another, of `own` ones if there are any.
 
         Returns:
             Where it stopped: before `stop` if there was no room.
@@ -326,16 +347,31 @@ def _replayer(sources: str) -> Any:
         own = run.calls.own
         if not len(sources):
             return first
-        if first == 0 and not own.size and run.terms.held:
-            hold(run, 0, run.state.units.shape[0])
         for k in range(first, stop):
             if not come(run, unsigned(own[k]) if own.size else unsigned(k), observe, decide):
                 return k
-        if stop == run.calls.function.size and not own.size:
-            finish(run, 0, run.state.units.shape[0], decide)
         return stop
 
     return replay
 
 
-replay = _replayer(SOURCES)
+def _opener(sources: str) -> Any:
+    @entry
+    def open_units(run: Run) -> None:
+        """What there is before the first call."""
+        if run.terms.held and len(sources):
+            hold(run, 0, run.state.units.shape[0])
+
+    return open_units
+
+
+def _closer(sources: str) -> Any:
+    @entry
+    def close_units(run: Run, decide: Callable[..., Any]) -> bool:
+        """What there is after the last call; false if there is no room for it yet: it may be asked again."""
+        return finish(run, 0, run.state.units.shape[0] if len(sources) else 0, decide)
+
+    return close_units
+
+
+replay, open_units, close_units = _replayer(SOURCES), _opener(SOURCES), _closer(SOURCES)

@@ -18,13 +18,14 @@ CALL_ROW, CALL_LINE = range(2)
 
 (
     UNIT, GROUP, IDLE_AT, IDLE_ROOM, IDLE, BUSY_AT, BUSY_ROOM, BUSY, RUNS, CALLED, MADE, UNASKED, LAST, RUNNING,
-    DECISIONS,
-) = range(15)  # fmt: skip
+    DECISIONS, COMING,
+) = range(16)  # fmt: skip
 """Of functions and units, int64, a row a function. Of each: its unit, by the first function of it; calls so far. Of a
 unit, in the row of its first function: its group, what learns together, likewise; where its idle instances lie, for how
 many there is room, how many there are; how many serve or start; how many there have been, and how many of them that no
-call made; the line that the last call took (round robin). Of a group, likewise: where its busy instances lie, for how
-many there is room, how many there are; calls that wait or run; decisions of its rule so far."""
+call made; the line that the last call took (round robin); how many replacements of held instances start that no call
+has. Of a group, likewise: where its busy instances lie, for how many there is room, how many there are; calls that wait
+or run; decisions of its rule so far."""
 UNIT_WIDTH: Final = 16
 
 SINCE, START_AT, DUE, KEEP_UNTIL, READY_AT, STARTING, KEPT_UNTIL = range(7)
@@ -106,6 +107,7 @@ class Terms(NamedTuple):
         step_s, minimum_s: billing.
         record: keep a row a call.
         held: instances of each unit that are always there.
+        renews: whether they have to be replaced, their life being limited.
         learns, draws, lead_s: whether a rule decides; whether on a uniform; `prewarm_lead_s`.
     """
 
@@ -121,6 +123,7 @@ class Terms(NamedTuple):
     minimum_s: float
     record: bool
     held: int
+    renews: bool
     learns: bool
     draws: bool
     lead_s: float
@@ -153,6 +156,8 @@ class State(NamedTuple):
     Attributes:
         units: int64[F, UNIT_WIDTH]
         plans: float64[F, 7], see `SINCE`; without a rule, of no length.
+        coming: int64[F, h], the lines of the h replacements of a floor that start and that no call has, in order.
+        due_s: float64[F], nothing happens to a unit's floor before.
         learnt: float64[F, S + 1], what a rule remembers of each group, and 1 once it has raised anything.
         idle: float64[., 4], slots in order.
         ends, busy: float64[.] and int64[., 2], heaps by (end, row).
@@ -161,6 +166,8 @@ class State(NamedTuple):
 
     units: Array
     plans: Array
+    coming: Array
+    due_s: Array
     learnt: Array
     idle: Array
     ends: Array

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 
 from sim.engine.compiled.choice import put_idle
-from sim.engine.compiled.draws import RULE, own_uniform, start_up_s
+from sim.engine.compiled.draws import RULE, own_uniform
 from sim.engine.compiled.heap import drop_first
 from sim.engine.compiled.jit import part
 from sim.engine.compiled.layout import (
@@ -19,7 +19,6 @@ from sim.engine.compiled.layout import (
     DUE,
     EXPIRY,
     GROUP,
-    HANDLER,
     IDLE,
     IDLE_AT,
     KEEP_UNTIL,
@@ -34,11 +33,10 @@ from sim.engine.compiled.layout import (
     SINCE,
     START_AT,
     STARTING,
-    UNASKED,
     Run,
     State,
 )
-from sim.engine.compiled.pool import expires_s, new_line
+from sim.engine.compiled.pool import expires_s, start_unasked
 
 
 @part
@@ -117,12 +115,8 @@ def wake(run: Run, unit: int, now_s: float) -> None:
     at_s = prewarm_at_s(run, unit)
     if at_s < now_s:
         plan[START_AT] = inf
-        k = run.state.units[unit, UNASKED]
-        run.state.units[unit, UNASKED] += 1
-        up_s, handler_s = start_up_s(run.draws, run.terms, unit, k, False)
-        line = new_line(run, unit, unit, -1 - k, at_s)
-        lines.time_s[line, HANDLER], lines.time_s[line, READY] = handler_s, at_s + up_s
-        plan[READY_AT], plan[STARTING], plan[KEPT_UNTIL] = at_s + up_s, line, plan[KEEP_UNTIL]
+        line = start_unasked(run, unit, unit, at_s)
+        plan[READY_AT], plan[STARTING], plan[KEPT_UNTIL] = lines.time_s[line, READY], line, plan[KEEP_UNTIL]
     ready_s, line = plan[READY_AT], int(plan[STARTING])
     if ready_s < inf and ready_s <= now_s:
         plan[READY_AT] = inf

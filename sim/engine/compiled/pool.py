@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 
 from sim.engine.compiled.choice import copy_slot, put_idle
-from sim.engine.compiled.draws import life_s
+from sim.engine.compiled.draws import life_s, start_up_s
 from sim.engine.compiled.heap import copy_busy, drop_first
 from sim.engine.compiled.jit import part, unsigned
 from sim.engine.compiled.layout import (
@@ -16,10 +16,12 @@ from sim.engine.compiled.layout import (
     BUSY_USED,
     CALL_LINE,
     CALL_ROW,
+    COMING,
     CREATED,
     ENDED,
     FUNCTION,
     GROUP,
+    HANDLER,
     IDLE,
     IDLE_AT,
     IDLE_ROOM,
@@ -30,8 +32,11 @@ from sim.engine.compiled.layout import (
     MADE,
     NAME,
     OWNER,
+    READY,
     RETIRE,
     RUNS,
+    START,
+    UNASKED,
     Run,
     State,
 )
@@ -46,21 +51,28 @@ def expires_s(run: Run, line: int, end_s: float, until_s: float) -> float:
 
 
 @part
+def leave(run: Run, unit: int, end_s: float, row: int, line: int) -> float:
+    """A call has ended and its instance is idle; returns until when a call finds it there."""
+    terms, windows_s = run.terms, run.calls.windows_s
+    window_s = windows_s[unsigned(row)] if windows_s.size else terms.window_s
+    if terms.held and run.lines.number[line, NAME] < 0:
+        window_s = inf
+    expiry_s = expires_s(run, unsigned(line), end_s, end_s + window_s)
+    put_idle(run, unit, end_s, float(row), float(line), expiry_s)
+    return expiry_s
+
+
+@part
 def settle(run: Run, unit: int, until_s: float) -> None:
     """Calls of a unit that have ended by now leave their instances idle, in order of (end, row)."""
-    units, terms, windows_s = run.state.units, run.terms, run.calls.windows_s
-    ends, busy = run.state.ends, run.state.busy
+    units, ends, busy = run.state.units, run.state.ends, run.state.busy
     first, count = units[unit, BUSY_AT], units[unit, BUSY]
     top = unsigned(first)
     while count and ends[top] <= until_s:
         end_s, row, line = ends[top], busy[top, CALL_ROW], busy[top, CALL_LINE]
         drop_first(run.state, first, count)
         count -= 1
-        window_s = windows_s[unsigned(row)] if windows_s.size else terms.window_s
-        if terms.held and run.lines.number[line, NAME] < 0:
-            window_s = inf
-        expiry_s = expires_s(run, unsigned(line), end_s, end_s + window_s)
-        put_idle(run, unit, end_s, float(row), float(line), expiry_s)
+        leave(run, unit, end_s, row, line)
     units[unit, BUSY] = units[unit, RUNS] = count
 
 
@@ -81,13 +93,25 @@ def new_line(run: Run, function: int, unit: int, name: int, now_s: float) -> int
 
 
 @part
+def start_unasked(run: Run, function: int, unit: int, now_s: float) -> int:
+    """An instance that no call asked for begins to start; returns its line."""
+    k = run.state.units[unit, UNASKED]
+    run.state.units[unit, UNASKED] += 1
+    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, False)
+    line = new_line(run, function, unit, -1 - k, now_s)
+    run.lines.number[line, START] = k
+    run.lines.time_s[line, READY], run.lines.time_s[line, HANDLER] = now_s + up_s, handler_s
+    return line
+
+
+@part
 def has_room(run: Run, unit: int) -> bool:
     """See to it that a unit has room for one more instance, idle or busy; false if all that there is is taken."""
     state, units = run.state, run.state.units
     if state.count[LINES] + units.shape[0] + 2 > run.lines.number.shape[0]:  # in the end each unit may prewarm one
         return False
     group = unsigned(units[unit, GROUP])
-    most = units[unit, IDLE] + units[unit, RUNS] + 2  # a call's and a prewarmed one
+    most = units[unit, IDLE] + units[unit, RUNS] + units[unit, COMING] + 2  # a call's and a prewarmed one
     if most > units[unit, IDLE_ROOM] and not move(state, unit, IDLE_AT, IDLE_USED, most):
         return False
     most = units[group, BUSY] + 1

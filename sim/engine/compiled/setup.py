@@ -121,6 +121,7 @@ class Prepared:
             minimum_s=float(price.minimum_s) if price is not None else 0.0,
             record=self.records,
             held=self.held,
+            renews=self.held > 0 and self.lives,
             learns=asked.rule is not None,
             draws=asked.rule is not None and asked.rule.needs_uniform,
             lead_s=float(platform.prewarm_lead_s),
@@ -186,8 +187,9 @@ class Prepared:
         plans = np.full((size if rule is not None else 0, 7), inf)
         plans[:, layout.SINCE], plans[:, layout.STARTING] = nan, -1
         learnt = np.tile(np.array((*rule.state, 0.0) if rule is not None else (), np.float64), (len(plans), 1))
+        coming = np.empty((size, self.held if self.lives else 0), np.int64)
         idle, ends, busy = np.zeros((slots, 4)), np.zeros(slots), np.zeros((slots, 2), np.int64)
-        return layout.State(table, plans, learnt, idle, ends, busy, count)
+        return layout.State(table, plans, coming, np.zeros(size), learnt, idle, ends, busy, count)
 
     def grow(self) -> None:
         """Twice as much room for what there is too little of."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.engine.compiled import layout
 from sim.engine.compiled.join import head, joined
-from sim.engine.compiled.kernel import replay
+from sim.engine.compiled.kernel import close_units, open_units, replay
 from sim.engine.compiled.own import Owners, own_places
 from sim.engine.compiled.setup import Prepared, grown
 from sim.platform.trigger import Progress
@@ -48,7 +48,7 @@ class Part:
         """Replay what is its own, to the end or until `stop` is set."""
         calls, size = self.run.calls, self.run.calls.function.size
         places = np.empty(min(BLOCK, size), np.uint32)
-        replay(self.run, 0, 0, *functions)
+        open_units(self.run)
         for first in range(0, size, BLOCK):
             if stop.is_set():
                 return
@@ -57,7 +57,8 @@ class Part:
             self._replay(places[:count], functions)
             self.seen = last
         self.run = self.run._replace(calls=calls)
-        replay(self.run, size, size, *functions)
+        while not close_units(self.run, functions[1]):
+            self.run = grown(self.run)
 
     def _replay(self, own: layout.Array, functions: Functions) -> None:
         self.run = self.run._replace(calls=self.run.calls._replace(own=own))

@@ -82,9 +82,9 @@ class Told:
         return Starts(draws.phases, row, function.astype(np.int32), kept, kept_s, draws.offset, package_mb)
 
     def _allocations(self) -> Allocations:
-        name, function = self._number(layout.NAME), self._number(layout.FUNCTION).astype(np.int32)
-        held = function[name < 0] if self._run.terms.held else function[:0]
-        return Allocations(held, np.zeros(held.size), np.full(held.size, np.inf))
+        held = (self._number(layout.NAME) < 0) & (self._run.terms.held > 0)
+        from_s, to_s = (self._run.lines.time_s[self._lines, place][held] for place in (layout.CREATED, layout.ENDED))
+        return Allocations(self._number(layout.FUNCTION)[held].astype(np.int32), from_s, to_s)
 
     def _pings(self) -> Requests:
         rows = slice(self._prepared.rows, None)

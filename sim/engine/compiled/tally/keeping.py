@@ -110,10 +110,12 @@ def _keeper(sources: str) -> Any:
                     return PAUSED
                 if at[CALL_AT] == at[STOP_AT]:
                     break
-            last, at[CALL_AT], at[STOP_AT] = at[FUNCTION_AT] == chosen.size - 1, 0, 0
+            goes_on = left_open and at[FUNCTION_AT] == chosen.size - 1
+            if not (goes_on or finish(run, function, function + 1, decide)):
+                return FULL
             at[FUNCTION_AT] += 1
-            if not (last and left_open):
-                finish(run, function, function + 1, decide)
+            at[CALL_AT], at[STOP_AT] = 0, 0
+            if not goes_on:
                 at[OPEN] = 0
                 if run.state.count[LINES] > KEPT:
                     return MANY

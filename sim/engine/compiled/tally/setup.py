@@ -41,7 +41,7 @@ def tallied(scenario: Scenario, latencies: int) -> layout.Tallied:
         window_s=window_s, choice=CHOICES.index(platform.instance_choice), cap=float(platform.max_instances_per_unit),
         lives=False, late=platform.start_model.loads_late, traced_loads=False, from_s=scenario.span.start_s,
         to_s=scenario.span.end_s, step_s=float(price.granularity_s), minimum_s=float(price.minimum_s), record=False,
-        held=0, learns=False, draws=False, lead_s=float(platform.prewarm_lead_s),
+        held=0, renews=False, learns=False, draws=False, lead_s=float(platform.prewarm_lead_s),
     )  # fmt: skip
     draws = Draws(
         key=starts.key, table=np.ascontiguousarray(starts.table.astype(np.int64)),
