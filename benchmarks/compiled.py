@@ -53,6 +53,7 @@ def compiled_against_bare(calls: int, rounds: int) -> Row:
 def compiled_recording(calls: int, rounds: int) -> Row:
     """The same with a row a call recorded."""
     trace = popular(1000, 50 * calls, 86_400.0, 0.3)
+    compiled_seconds(trace, record=True)
     whole, bare, ratio = alternate(
         rounds, lambda: compiled_seconds(trace, record=True), lambda: compiled_seconds(trace)
     )

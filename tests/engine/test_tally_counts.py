@@ -5,6 +5,7 @@ from itertools import product
 from math import inf
 
 import numpy as np
+import pandas as pd
 import pytest
 from examples import examples
 from hypothesis import given
@@ -14,10 +15,10 @@ from tallied import ARRIVALS, DURATIONS, PROVIDER, assert_same_results, run, sou
 from sim.core.distributions import Exponential
 from sim.core.random import uniforms
 from sim.engine.compiled.tally import drawing, engine, plain_replay, setup
-from sim.engine.compiled.tally.layout import BLOCK, HEAPED, Queues
+from sim.engine.compiled.tally.layout import AT_ONCE, BLOCK, HEAPED, MADE_AT, PARTS, ROW_AT, Queues, at_first
 from sim.platform.platform import Platform
 from sim.platform.startup import PhasedStart
-from sim.policies import FixedWindow, KeepForever, NoKeepAlive
+from sim.policies import FixedWindow, KeepAlive, KeepForever, NoKeepAlive, SkiRental
 from sim.results.pricing import PriceBook
 from sim.workload.arrivals import scattered
 from sim.workload.counts import CountSource, Recipe
@@ -32,31 +33,23 @@ DAY[2, 1] = BLOCK + 904  # more than are served at a time
 SPANS = ((1438, 2), (4000, 3))
 
 
-def made_by_kernels(counts: CountSource, replication: int, function: int) -> np.ndarray:
+def made_by_kernels(counts: CountSource, replication: int, function: int, room: int) -> np.ndarray:
     """Arrival and duration of each call of a function, as the kernels make them: float64[n, 2]."""
     cells = setup.cells(counts, replication, inf)
-    drawn, made = setup.drawn(int(cells.count.max())), [np.empty((0, 2))]
-    for cell in range(cells.begin[function], cells.begin[function + 1]):
-        minute, count = cells.minute[cell], cells.count[cell]
-        block = int(count) if cells.scattered else BLOCK
-        for first in range(0, count, block):
-            stop = min(first + block, int(count))
-            if cells.scattered:
-                drawing.scatter(minute, count, cells.arrival_key[function], cells.label[minute], drawn)
-            else:
-                drawing.even(minute, count, first, stop, drawn.arrival_s)
-                drawing.number(first, stop, drawn.number)
-            drawing.last_for(cells, function, cell, stop - first, drawn)
-            made.append(np.column_stack([drawn.arrival_s, drawn.duration_s])[: stop - first])
+    drawn, made, at = setup.drawn(room), [np.empty((0, 2))], at_first()
+    at[ROW_AT] = cells.begin[function]
+    while at[ROW_AT] < cells.begin[function + 1]:
+        calls = drawing.make(cells, drawn, function, at, inf)
+        made.append(np.column_stack([drawn.arrival_s, drawn.duration_s])[:calls])
     return np.concatenate(made)
 
 
-def assert_made_alike(counts: CountSource, replication: int) -> None:
+def assert_made_alike(counts: CountSource, replication: int, room: int = AT_ONCE) -> None:
     trace = counts.draw(replication, {})
     for function in range(len(counts.functions)):
         own = trace.function == function
         theirs = np.column_stack([trace.arrival_s[own], trace.duration_s[own]])
-        np.testing.assert_array_equal(made_by_kernels(counts, replication, function), theirs)
+        np.testing.assert_array_equal(made_by_kernels(counts, replication, function, room), theirs)
 
 
 @pytest.mark.parametrize("replication", [0, 3])
@@ -65,6 +58,7 @@ def assert_made_alike(counts: CountSource, replication: int) -> None:
 def test_kernels_make_the_calls_of_the_columns(arrivals: str, durations: str, replication: int) -> None:
     counts = source(DAY, Recipe(arrivals, durations, 5), spans=SPANS)
     assert_made_alike(counts, replication)
+    assert_made_alike(counts, replication, room=BLOCK)
     assert_made_alike(counts.of_functions(np.array([2, 1])), replication)
     later = counts.of_minutes([(60.0, 120.0), (180.0, 300.0)])
     assert later is not None
@@ -79,6 +73,7 @@ def test_calls_whose_arrivals_round_to_the_same_are_in_the_order_of_their_number
     assert ties.size > 1
     assert (duration_s[ties] != duration_s[ties + 1]).all()  # so their order can be seen
     assert_made_alike(counts, 0)
+    assert_made_alike(counts, 0, room=BLOCK)
 
 
 def test_calls_that_tie_though_they_were_drawn_far_apart() -> None:
@@ -87,10 +82,36 @@ def test_calls_that_tie_though_they_were_drawn_far_apart() -> None:
     arrival_s = scattered(np.full(count, minute), index, index, lambda: uniforms(key, index))
     order = np.argsort(arrival_s, kind="stable")
     drawn = setup.drawn(count)
-    drawing.scatter(minute, count, key, label, drawn)
+    assert drawing.scatter(minute, count, key, label, at_first(), drawn) == count
     np.testing.assert_array_equal(drawn.number, order)
     np.testing.assert_array_equal(drawn.arrival_s, arrival_s[order])
     assert np.unique(arrival_s).size < count / 7
+
+
+def test_a_minute_is_drawn_in_as_many_parts_as_its_calls_need_room() -> None:
+    cells = setup.cells(source({(0, 0): 50_000}, Recipe("uniform", "mean")), 0, inf)
+    whole, drawn, found = setup.drawn(50_000), setup.drawn(0), [np.empty((0, 2))]
+    drawing.make(cells, whole, 0, at_first(), inf)
+    at = at_first()
+    at[PARTS] = 3  # too few, so they are halved, and halved again
+    while not at[ROW_AT]:
+        before, calls = at[MADE_AT], drawing.make(cells, drawn, 0, at, inf)
+        assert calls <= BLOCK
+        assert at[MADE_AT] == before + calls or at[ROW_AT]
+        found.append(np.column_stack([drawn.arrival_s, drawn.number])[:calls])
+    assert len(found) - 1 == 24
+    np.testing.assert_array_equal(np.concatenate(found), np.column_stack([whole.arrival_s, whole.number]))
+
+
+@pytest.mark.parametrize("policy", [FixedWindow(20.0), SkiRental(20.0, randomised=True)], ids=repr)
+def test_runs_that_draw_a_minute_in_parts(policy: KeepAlive, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = source({(m, f): (f + 1) * 9000 for m in range(2) for f in range(2)}, Recipe("uniform", "percentiles"))
+    trace, platform = counts.draw(1, {}), Platform(start=LATE)
+    whole = run(trace, policy, platform, replication=1, horizon_s=90.0)
+    monkeypatch.setattr(engine.layout, "AT_ONCE", BLOCK)
+    parts = run(trace, policy, platform, replication=1, horizon_s=90.0)
+    pd.testing.assert_series_equal(parts.summary, whole.summary, check_exact=True)
+    pd.testing.assert_frame_equal(parts.functions, whole.functions, check_exact=True)
 
 
 @examples(300)

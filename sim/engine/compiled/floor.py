@@ -83,17 +83,15 @@ def first_ready(run: Run, unit: int) -> int:
 
 @part
 def first_over(run: Run, unit: int) -> int:
-    """The slot of the idle held instance whose life is over first, of one instant the one made last; -1: none."""
+    """The slot of an idle held instance whose life is over first; -1: there is none.
+
+    Which one of those of one instant does not matter: all of them are replaced before anything else happens.
+    """
     units, idle, number = run.state.units, run.state.idle, run.lines.number
-    first, best, name = units[unit, IDLE_AT], -1, 0
+    first, best = units[unit, IDLE_AT], -1
     for place in range(first, first + units[unit, IDLE]):
-        its = number[int(idle[place, LINE]), NAME]
-        if its >= 0:
-            continue
-        if best < 0 or idle[place, EXPIRY] < idle[best, EXPIRY] or (
-            idle[place, EXPIRY] == idle[best, EXPIRY] and its < name
-        ):  # fmt: skip
-            best, name = place, its
+        if number[int(idle[place, LINE]), NAME] < 0 and (best < 0 or idle[place, EXPIRY] < idle[best, EXPIRY]):
+            best = place
     return best
 
 

@@ -83,7 +83,7 @@ def _over_counts(whole: Replay, on_progress: Progress) -> None:
     scenario = whole.scenario
     assert scenario.trace.counts is not None
     cells = setup.cells(scenario.trace.counts, scenario.trace.replication, scenario.span.end_s)
-    at_once = int(cells.count.max(initial=0)) if cells.scattered else layout.BLOCK
+    at_once = min(int(cells.count.max(initial=0)), layout.AT_ONCE) if cells.scattered else layout.BLOCK
     before = np.concatenate([[0], np.cumsum(cells.count)])
 
     def work(chosen: IntArray, stop: threading.Event) -> Worker:

@@ -13,11 +13,9 @@ from sim.engine.compiled.kernel import come, finish, hold
 from sim.engine.compiled.layout import BUSY_AT, BUSY_ROOM, IDLE_AT, IDLE_ROOM, LINES, Array, Run
 from sim.engine.compiled.tally import drawing
 from sim.engine.compiled.tally.layout import (
-    BLOCK,
     CALL_AT,
     CALLS_NOW,
     FUNCTION_AT,
-    MADE_AT,
     NAMED,
     OPEN,
     ROW_AT,
@@ -46,18 +44,12 @@ def open_function(run: Run, function: int) -> None:
 @part
 def make_calls(run: Run, cells: Cells, drawn: Drawn, function: int, at: Array) -> int:
     """Make the next calls of the open function out of its cells; returns how many of them arrive in time."""
-    calls, cell, first = run.calls, at[ROW_AT], at[MADE_AT]
-    stop = cells.count[cell] if cells.scattered else min(cells.count[cell], first + BLOCK)
-    made = drawing.make(cells, drawn, function, cell, first, stop, run.terms.to_s)
+    calls, made = run.calls, drawing.make(cells, drawn, function, at, run.terms.to_s)
     timeout_s = calls.timeout_s[function]
     for i in range(made):
         calls.service_s[i] = min(drawn.duration_s[i], timeout_s)
         calls.function[i], calls.number[i] = function, at[NAMED] + i
     at[NAMED] += made
-    at[CALLS_NOW] += stop - first
-    at[MADE_AT] = stop
-    if stop == cells.count[cell]:
-        at[ROW_AT], at[MADE_AT] = cell + 1, 0
     return int(made)
 
 

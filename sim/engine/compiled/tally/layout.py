@@ -19,20 +19,22 @@ WIDTH: Final = 12
 
 BLOCK: Final = 4096
 """Calls served at a time: their times stay in the first cache."""
+AT_ONCE: Final = 1 << 19
+"""Calls of a cell drawn at a time, at most: of larger ones a part of the minute after another."""
 
 HEAD, TAIL, HEAPED, IDLE, CALLED = range(5)
 """Of the open function, int64: the first of the ring and the place behind its last, both counted on and on; how many
 ends the heap has, how many the stack; calls so far."""
 
-FUNCTION_AT, ROW_AT, MADE_AT, OPEN, CALL_AT, STOP_AT, NAMED, CALLS_NOW = range(8)
-"""Where a pass stands, int64: place among the chosen functions, cell or call, and calls of the cell so far. And where
-instances are kept: whether that function has begun; from which call to which there are any to be served; calls so far,
-and in this pass."""
+FUNCTION_AT, ROW_AT, MADE_AT, PART_AT, PARTS, CALLS_NOW, OPEN, CALL_AT, STOP_AT, NAMED = range(10)
+"""Where a pass stands, int64: place among the chosen functions, cell or call, and calls of the cell so far; which part
+of its minute is drawn next, and of how many (0: not known yet); calls in this pass. And where instances are kept:
+whether that function has begun; from which call to which there are any to be served; calls so far."""
 
 
 def at_first() -> npt.NDArray[np.int64]:
     """Where a pass begins."""
-    return np.zeros(8, np.int64)
+    return np.zeros(10, np.int64)
 
 
 class Queues(NamedTuple):

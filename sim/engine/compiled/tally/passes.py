@@ -12,8 +12,8 @@ from sim.engine.compiled.layout import Array
 from sim.engine.compiled.tally import drawing
 from sim.engine.compiled.tally.layout import (
     BLOCK,
+    CALLS_NOW,
     FUNCTION_AT,
-    MADE_AT,
     ROW_AT,
     Cells,
     Columns,
@@ -30,22 +30,15 @@ def _counts_pass(sources: str) -> Any:
 
         It stops after so many calls, or where there is no room for the next ones.
         """
-        calls = 0
+        at[CALLS_NOW] = 0
         while at[FUNCTION_AT] < chosen.size and len(sources):
             function = chosen[at[FUNCTION_AT]]
             at[ROW_AT] = max(at[ROW_AT], cells.begin[function])
             while at[ROW_AT] < cells.begin[function + 1]:
-                cell, first, stop = at[ROW_AT], at[MADE_AT], cells.count[at[ROW_AT]]
-                if not cells.scattered:
-                    stop = min(stop, first + BLOCK)
-                if calls >= most or not has_room(run.queues, stop - first):
+                if at[CALLS_NOW] >= most or not has_room(run.queues, drawing.most_next(cells, drawn, at)):
                     return False
-                made = drawing.make(cells, drawn, function, cell, first, stop, run.terms.to_s)
+                made = drawing.make(cells, drawn, function, at, run.terms.to_s)
                 serve(run, function, drawn.arrival_s, drawn.duration_s, 0, made)
-                calls += stop - first
-                at[MADE_AT] = stop
-                if stop == cells.count[cell]:
-                    at[ROW_AT], at[MADE_AT] = cell + 1, 0
             close(run, function)
             at[FUNCTION_AT] += 1
             at[ROW_AT] = 0
