@@ -51,6 +51,16 @@ def test_replacements_by_hand(engine: str) -> None:
     assert [*zip(held.from_s, held.to_s, strict=True)] == [(0, 10), (10, 23), (23, 33), (33, 43)]
 
 
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_one_is_ready_as_a_call_comes_and_another_ones_life_ends(engine: str) -> None:
+    """Of the two that are held one is replaced at 10 s and the other at 19 s, when its call has ended."""
+    trace = sim.Trace.from_arrays(["f"] * 3, [9.0, 20.0, 20.0], [10.0, 1.0, 1.0])
+    platform = Platform(start_s=1.0, max_lifetime_s=10.0)
+    calls = sim.simulate(trace, ProvisionedFloor(2, 3.0), platform, engine=engine).invocations
+    assert calls["start_kind"].tolist() == ["warm"] * 3
+    assert calls["instance"].tolist() == [-1, -4, -3]  # the one that has just become idle before the one that ends
+
+
 @examples(400)
 @given(traces(), platforms(), st.sampled_from(FLOORS), st.floats(0.01, 1.0), st.sampled_from(["any", "whole", "drawn"]))
 def test_instances_are_replaced_again_and_again(

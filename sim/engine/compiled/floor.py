@@ -41,7 +41,7 @@ def settle_floor(run: Run, unit: int, until_s: float) -> bool:
             continue
         if due_s[unit] > until_s:
             return True
-        if not has_room(run, unit):  # before places are looked up: it may move them
+        if not has_room(run, unit):  # it may move the slots, so first
             return False
         soonest = first_ready(run, unit)
         ready_s = run.lines.time_s[run.state.coming[unit, soonest], READY] if soonest >= 0 else inf

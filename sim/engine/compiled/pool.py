@@ -16,7 +16,6 @@ from sim.engine.compiled.layout import (
     BUSY_USED,
     CALL_LINE,
     CALL_ROW,
-    COMING,
     CREATED,
     ENDED,
     FUNCTION,
@@ -111,7 +110,7 @@ def has_room(run: Run, unit: int) -> bool:
     if state.count[LINES] + units.shape[0] + 2 > run.lines.number.shape[0]:  # in the end each unit may prewarm one
         return False
     group = unsigned(units[unit, GROUP])
-    most = units[unit, IDLE] + units[unit, RUNS] + units[unit, COMING] + 2  # a call's and a prewarmed one
+    most = units[unit, IDLE] + units[unit, RUNS] + 2  # a call's and a prewarmed one
     if most > units[unit, IDLE_ROOM] and not move(state, unit, IDLE_AT, IDLE_USED, most):
         return False
     most = units[group, BUSY] + 1
