@@ -25,6 +25,7 @@ from sim.experiment.index import CELLS, write_index
 from sim.experiment.replications import Replications
 from sim.experiment.run_folder import claimed
 from sim.experiment.runner import Runner, Unwatched, Watch
+from sim.experiment.sharing import Replayed
 from sim.given import setting_of, whole
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
@@ -87,12 +88,13 @@ def simulate(
 
 
 def compare(
-    trace: Trace,
+    trace: Replayed,
     policies: Mapping[str, KeepAlive],
     platform: Platform | None = None,
     *,
     engine: str = "simpy",
     threads: int = 1,
+    record: bool = True,
     seed: int = 0,
     replications: int | Mapping[str, Any] = 1,
     intervals: Intervals = "replications",
@@ -105,11 +107,13 @@ def compare(
     """Replay a trace under several policies, with the same arrivals, durations and start draws for each.
 
     Args:
-        trace: what arrives; drawn anew in every replication if its source is counts.
+        trace: what arrives; drawn anew in every replication if its source is counts. One on disk (`open_trace`) needs
+            ``record=False``.
         policies: a label and a policy for each row.
         platform: as for `simulate`, like all that is not named here.
         engine: as for `simulate`.
         threads: likewise, of each run: `jobs` times as many in all.
+        record: as for `simulate`: if not, the numbers are the same but for percentiles of latency, and runs are small.
         seed: of every random draw.
         replications: how often what is random is drawn; 95 % intervals need two or more. Or until an interval is narrow
             enough: ``{"min": 5, "max": 100, "target_rel_halfwidth": 0.02, "metric": "cold_start_rate"}``.
@@ -125,7 +129,7 @@ def compare(
         ``<metric>_ci95`` half-widths with ``<metric>_low`` and ``<metric>_high``. ``frame.attrs`` says in words what
         was compared on what.
     """
-    setting = setting_of(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s)
+    setting = setting_of(platform, price, provider, engine, threads, seed, warm_up_s, horizon_s, record=record)
     with _watch() as watch:
         compared = run_comparison(
             trace, policies, setting, replications=_replications(replications), intervals=intervals, jobs=jobs,
@@ -137,12 +141,13 @@ def compare(
 
 def run_experiment(
     folder: str | Path,
-    trace: Trace | Mapping[str, Trace],
+    trace: Replayed | Mapping[str, Replayed],
     policies: Mapping[str, KeepAlive],
     platform: Platform | Mapping[str, Platform] | None = None,
     *,
     engine: str = "simpy",
     threads: int = 1,
+    record: bool = True,
     seed: int = 0,
     replications: int | Mapping[str, Any] = 1,
     intervals: Intervals = "replications",
@@ -165,6 +170,7 @@ def run_experiment(
         platform: as for `simulate`, or several by name.
         engine: as for `simulate`.
         threads: likewise, of each run: `jobs` times as many in all.
+        record: as for `compare`; if not, a report draws nothing over time, of latencies or of the phases of starts.
         seed: of every random draw.
         replications: as for `compare`, like all that is not named here.
         intervals: what they are of.
@@ -184,7 +190,7 @@ def run_experiment(
     variants = [
         Variant(
             ", ".join(filter(None, (traced, served))), traced, partial(_given, replayed),
-            setting_of(serving, price, provider, engine, threads, seed, warm_up_s, horizon_s),
+            setting_of(serving, price, provider, engine, threads, seed, warm_up_s, horizon_s, record=record),
         )
         for traced, replayed in traces.items()
         for served, serving in platforms.items()
@@ -199,7 +205,7 @@ def run_experiment(
     return index.outcome()
 
 
-def _given(trace: Trace) -> Trace:
+def _given(trace: Replayed) -> Replayed:
     return trace
 
 

@@ -45,7 +45,7 @@ USAGE: Final = """keepwarm tune: search the parameters of a policy
 
 
 CONTEXT: Final = ("workload", "platform", "policies", "pricing", "provider", "engine", "seed", "replications",
-                  "warm_up_s", "horizon_s")  # fmt: skip
+                  "warm_up_s", "horizon_s", "record")  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,7 +68,8 @@ def tune(words: Sequence[str]) -> None:
     if run.study is not None or len(run.policies) != 1 or len(run.variants) != 1:
         raise ConfigError("tune: choose one policy, e.g. policy='[fixed_10m]', and vary nothing")
     parameters = [_parameter(word) for word in given.parameter]
-    context = json.dumps([own_sources(), trace_key(run.load_trace()), {k: values[k] for k in CONTEXT}], sort_keys=True)
+    trace = trace_key(run.variants[0].load())
+    context = json.dumps([own_sources(), trace, {k: values[k] for k in CONTEXT}], sort_keys=True)
     search = Search(given.out, parameters, given.metrics.split(","), run.setting.seed, context)
     [(name, node)] = values["policies"].items()
     for parameter in parameters:

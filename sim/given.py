@@ -27,6 +27,8 @@ def setting_of(
     seed: int,
     warm_up_s: float,
     horizon_s: float | None,
+    *,
+    record: bool = True,
 ) -> Setting:
     """The setting of what was given."""
     return Setting(
@@ -38,6 +40,7 @@ def setting_of(
         seed=whole("seed", seed),
         warm_up_s=warm_up_s,
         horizon_s=horizon_s,
+        record=record,
     )
 
 

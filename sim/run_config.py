@@ -18,12 +18,14 @@ from sim.experiment.executors import Executor
 from sim.experiment.experiment import Experiment, Intervals, Variant
 from sim.experiment.replications import Replications
 from sim.experiment.setting import Setting
+from sim.experiment.sharing import Replayed
 from sim.experiment.variation import SCALARS, variations
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.pricing import PriceBook, ProviderPrice
 from sim.studies.role import Study
-from sim.workload.load import load_trace
+from sim.workload.load import BY_FUNCTION, find_trace, load_trace
+from sim.workload.partitioned import open_trace
 from sim.workload.trace import Trace
 from sim.workload.transform import Transform, transformed
 
@@ -35,6 +37,7 @@ NUMBERS: Final = {
     "replications": int | Mapping[str, Any],
     "intervals": Literal["replications", "apps"],
     "threads": int,
+    "record": bool,
     "warm_up_s": float,
     "horizon_s": float | None,
     "cell_limit_s": float | None,
@@ -47,13 +50,23 @@ NUMBERS: Final = {
 
 @dataclass(frozen=True)
 class Reading:
-    """How a trace is read: the arguments of `load_trace`, and what is done to it then."""
+    """How a trace is read: the arguments of `load_trace`, and what is done to it then.
+
+    Attributes:
+        options, transforms: these.
+        streams: whether one by function stays on disk, if nothing is done to it.
+    """
 
     options: Mapping[str, Any]
     transforms: tuple[Transform, ...]
+    streams: bool = False
 
-    def __call__(self) -> Trace:
+    def __call__(self) -> Replayed:
         """Read it."""
+        if self.streams and not self.transforms and not self.options.get("lenient"):
+            place, name = find_trace(self.options["path"], self.options.get("format"))
+            if name == BY_FUNCTION:
+                return open_trace(place)
         return transformed(load_trace(**self.options), self.transforms)
 
 
@@ -89,7 +102,7 @@ class Run:
 
     def load_trace(self) -> Trace:
         """Read the workload, and change it as configured."""
-        return Reading(self.workload, self.transforms)()
+        return transformed(load_trace(**self.workload), self.transforms)
 
     @property
     def experiment(self) -> Experiment:
@@ -131,6 +144,8 @@ def build_run(
     study = build(node, "study", Study, trust) if node is not None else None  # type: ignore[type-abstract]
     if study is not None and len(made) > 1:
         raise ConfigError("vary: a study says itself what it varies")
+    if study is not None and not config["record"]:
+        raise ConfigError("record: a study looks at every call")
     return Run(
         policies, made[0].options, made[0].transforms, made[0].setting, [each.variant for each in made],
         _replications(config["replications"]), config["intervals"],
@@ -173,7 +188,7 @@ def _platforms_of(
 
 def _variant(label: str, config: Mapping[str, Any], trust: Trust, own: Mapping[str, tuple[Any, Any]]) -> _Made:
     check_type(config["workload"], Mapping, "workload")
-    for key in (*SCALARS, "threads"):
+    for key in (*SCALARS, "threads", "record"):
         check_type(config[key], NUMBERS[key], key)
     options, transforms = split_workload(config["workload"], trust)
     setting = Setting(
@@ -182,6 +197,7 @@ def _variant(label: str, config: Mapping[str, Any], trust: Trust, own: Mapping[s
         provider=build(config["provider"], "provider", ProviderPrice, trust),
         engine=_engine(config["engine"]),
         threads=config["threads"],
+        record=config["record"],
         **{key: config[key] for key in SCALARS},
     )
     of_policies = {
@@ -193,7 +209,7 @@ def _variant(label: str, config: Mapping[str, Any], trust: Trust, own: Mapping[s
         for policy, (platform, pricing) in own.items()
     }
     key = json.dumps(config["workload"], sort_keys=True)
-    variant = Variant(label, key, Reading(options, transforms), setting, of_policies)
+    variant = Variant(label, key, Reading(options, transforms, not config["record"]), setting, of_policies)
     return _Made(variant, options, transforms)
 
 

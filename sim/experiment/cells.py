@@ -17,7 +17,7 @@ from sim.core.errors import KeepwarmError
 from sim.engine.simulate import simulate
 from sim.experiment.fingerprint import fingerprint
 from sim.experiment.setting import Setting
-from sim.experiment.sharing import TraceSource
+from sim.experiment.sharing import Replayed, TraceSource
 from sim.experiment.time_limit import OutOfTimeError, time_limit
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.digest import Digest, digest
@@ -70,9 +70,9 @@ class Done:
     hopeless: bool = False
 
 
-def trace_key(trace: Trace) -> str:
+def trace_key(trace: Replayed) -> str:
     """What stands for a trace in keys: its columns, and the counts that other replications are drawn from."""
-    return fingerprint((trace.content_hash(), trace.counts)).digest
+    return fingerprint((trace.content_hash(), trace.counts if isinstance(trace, Trace) else None)).digest
 
 
 def cell_key(
@@ -139,7 +139,8 @@ def _simulated(cell: Cell, limit_s: float | None, may_die: bool) -> Digest:
             result = simulate(
                 cell.source.draw(cell.replication), deepcopy(cell.policy), setting.platform, price=setting.price,
                 provider=setting.provider, engine=setting.engine, threads=setting.threads, seed=setting.seed,
-                replication=cell.replication, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s,
+                replication=cell.replication, record=setting.record, warm_up_s=setting.warm_up_s,
+                horizon_s=setting.horizon_s,
             )  # fmt: skip
             return digest(result)
     except (KeepwarmError, MemoryError):

@@ -11,14 +11,14 @@ from sim.experiment.executors import Local
 from sim.experiment.experiment import Experiment, Intervals, Variant, run_experiment
 from sim.experiment.replications import Replications
 from sim.experiment.runner import CellsFailedError, Runner, Unwatched, Watch
-from sim.experiment.setting import Setting, require_instance
+from sim.experiment.setting import Setting
+from sim.experiment.sharing import Replayed
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.outcome import VariantOutcome
-from sim.workload.trace import Trace
 
 
 def compare(
-    trace: Trace,
+    trace: Replayed,
     policies: Mapping[str, KeepAlive],
     setting: Setting,
     *,
@@ -35,7 +35,6 @@ def compare(
     Raises:
         CellsFailedError: something went wrong in one of the runs.
     """
-    require_instance("trace", trace, Trace)
     drawn = replications if isinstance(replications, Replications) else Replications(replications)
     experiment = Experiment([Variant("", "", lambda: trace, setting)], policies, drawn, intervals)
     with TemporaryDirectory(prefix="keepwarm-") as folder:

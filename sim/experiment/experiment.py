@@ -28,15 +28,16 @@ from sim.experiment.cells import Cell, cell_key, trace_key
 from sim.experiment.fingerprint import own_sources
 from sim.experiment.index import Index, IndexedVariant
 from sim.experiment.manifest import trace_facts
-from sim.experiment.notes import platform_note, workload_note
+from sim.experiment.notes import has_calls, platform_note, record_note, workload_note
 from sim.experiment.replications import Replications
 from sim.experiment.runner import Runner, failures_in_words
 from sim.experiment.setting import Setting, require_instance
-from sim.experiment.sharing import HeldTrace, TraceSource, share
+from sim.experiment.sharing import HeldTrace, Replayed, TraceSource, share
 from sim.platform.platform import Platform
 from sim.policies.keepalive.fixed_window import FixedWindow
 from sim.policies.keepalive.role import KeepAlive, checked_admission, checked_rule
 from sim.results.digest import NAMES
+from sim.workload.partitioned import PartitionedTrace
 from sim.workload.trace import Trace
 
 BASELINE: Final = FixedWindow(600.0)
@@ -63,7 +64,7 @@ class Variant:
 
     label: str
     workload: str
-    load: Callable[[], Trace]
+    load: Callable[[], Replayed]
     setting: Setting
     own: Mapping[str, Setting] = field(default_factory=dict)
 
@@ -136,7 +137,7 @@ def prepared(experiment: Experiment, runner: Runner) -> Iterator[list[Ready]]:
         for workload in dict.fromkeys(variant.workload for variant in experiment.variants):
             of_it = [variant for variant in experiment.variants if variant.workload == workload]
             trace = of_it[0].load()
-            require_instance("trace", trace, Trace)
+            _require_trace(trace, of_it)
             runner.watch.read(repr(trace))
             source = HeldTrace(trace) if alone else share(trace, Path(place) / f"{len(ready)}.columns")
             key, told = trace_key(trace), trace_facts(trace)
@@ -145,8 +146,17 @@ def prepared(experiment: Experiment, runner: Runner) -> Iterator[list[Ready]]:
         yield [ready[variant.label] for variant in experiment.variants]
 
 
+def _require_trace(trace: object, variants: Sequence[Variant]) -> None:
+    """Refuse what is no trace, or not in memory where calls are recorded."""
+    if isinstance(trace, PartitionedTrace):
+        if any(variant.setting.record for variant in variants):
+            raise ConfigError(f"{trace!r} is not in memory: it can be compared on with record=false, engine=compiled")
+    else:
+        require_instance("trace", trace, Trace)
+
+
 def _ready(
-    variant: Variant, trace: Trace, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
+    variant: Variant, trace: Replayed, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
 ) -> Ready:
     setting = variant.setting
     functions = setting.platform.deployed(trace.functions)[list(NAMES)]
@@ -173,19 +183,25 @@ def _ready(
     engines = {
         label: _engine(trace, policy, variant.setting_of(label)) for label, policy in experiment.policies.items()
     }
+    facts["record"] = record_note(trace, setting, engines.values())
     return Ready(variant, source, key, told, facts, functions, facts["is_random"], engines)
 
 
-def _engine(trace: Trace, policy: KeepAlive, setting: Setting) -> str | None:
+def _engine(trace: Replayed, policy: KeepAlive, setting: Setting) -> str | None:
     """Which engine runs a policy; None if it breaks down when it is asked what it wants."""
     if setting.engine != AUTO:
         return setting.engine
     return _asked(lambda asking: engine_for(AUTO, trace, asking, setting.platform), policy)
 
 
-def _frontier(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> dict[str, Any] | None:
-    """The clairvoyant frontier; None where policies have platforms of their own, and so frontiers."""
+def _frontier(trace: Replayed, variant: Variant, policies: Mapping[str, KeepAlive]) -> dict[str, Any] | None:
+    """The clairvoyant frontier; None where policies have platforms of their own, and so frontiers.
+
+    It looks at every call, so where nothing is recorded it is there only if calls are in memory in any case.
+    """
     setting = variant.setting
+    if not isinstance(trace, Trace) or not (setting.record or has_calls(trace)):
+        return None
     if any(variant.setting_of(label).platform != setting.platform for label in policies):
         return None
     curve = window_curve(
@@ -200,7 +216,7 @@ def _frontier(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive])
     }
 
 
-def _platforms_note(trace: Trace, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
+def _platforms_note(trace: Replayed, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
     """What serves; where policies have platforms of their own, what serves each."""
     notes: dict[str, list[str]] = {}
     for label in policies:
@@ -217,7 +233,7 @@ def _apps_are_alone(policy: KeepAlive, platform: Platform) -> bool:
     )
 
 
-def is_random(trace: Trace, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
+def is_random(trace: Replayed, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
     """Whether two replications can differ."""
     platform, rules = setting.platform, [_asked(checked_rule, policy) for policy in policies.values()]
     return (

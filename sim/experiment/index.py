@@ -159,6 +159,8 @@ class Index:
             ),
             "baseline": BASELINE_NOTE,
         }
+        if variant.facts.get("record"):
+            notes["record"] = variant.facts["record"]
         frame, differences = self._frame(kept, summaries, estimates), pd.DataFrame()
         if estimates is not None:
             differences = estimates.differences()

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from sim.experiment.setting import Setting
-from sim.workload.trace import Trace
+from sim.experiment.sharing import Replayed
 
 PACKAGES: Final = (
     "keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "hydra-core", "omegaconf", "numba",
@@ -46,7 +46,7 @@ def manifest(
     }  # fmt: skip
 
 
-def trace_facts(trace: Trace) -> dict[str, Any]:
+def trace_facts(trace: Replayed) -> dict[str, Any]:
     """What a trace is: its size, its hash, and what its reader said about it."""
     return {
         "calls": len(trace),

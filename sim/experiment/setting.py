@@ -12,7 +12,12 @@ from sim.results.pricing import PriceBook, ProviderPrice
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything of a run but the trace and the policy."""
+    """Everything of a run but the trace and the policy.
+
+    Attributes:
+        record: whether calls and instances are looked at one by one when a run is over; if not, it has all numbers, but
+            nothing that is drawn over time, of latencies or of the phases of starts.
+    """
 
     platform: Platform
     price: PriceBook
@@ -22,6 +27,7 @@ class Setting:
     warm_up_s: float = 0.0
     horizon_s: float | None = None
     threads: int = 1
+    record: bool = True
 
     def __post_init__(self) -> None:
         for name, kind in (("platform", Platform), ("price", PriceBook), ("provider", ProviderPrice)):

@@ -15,6 +15,7 @@ import pandas as pd
 from pyarrow import feather
 
 from sim.workload.functions import function_table
+from sim.workload.partitioned import PartitionedTrace, open_trace
 from sim.workload.trace import Trace
 
 ALIGNED: Final = 64
@@ -23,21 +24,25 @@ FUNCTIONS: Final = ".functions"
 """Ends the name of the file of the table of functions."""
 
 
+Replayed = Trace | PartitionedTrace
+"""What runs replay: a trace in memory, or one on disk that is streamed by those that record nothing."""
+
+
 class TraceSource(Protocol):
     """Where a run gets its trace from."""
 
-    def draw(self, replication: int) -> Trace:
+    def draw(self, replication: int) -> Replayed:
         """The trace of a replication."""
 
 
 class HeldTrace:
     """A trace of this process."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Replayed) -> None:
         self._trace = trace
         self._last = (0, trace)
 
-    def draw(self, replication: int) -> Trace:
+    def draw(self, replication: int) -> Replayed:
         """The trace of a replication; that of the last one asked for is kept."""
         if self._last[0] != replication:
             self._last = (replication, self._trace.draw(replication) if replication else self._trace)
@@ -64,6 +69,23 @@ class SharedTrace:
         return _drawn(self, replication)
 
 
+@dataclass(frozen=True)
+class TraceOnDisk:
+    """A trace by function of any process that sees its folder: what travels is the folder's name."""
+
+    path: Path
+
+    def draw(self, replication: int) -> PartitionedTrace:
+        """The trace of any replication."""
+        return _on_disk(self.path)
+
+
+@lru_cache(maxsize=1)
+def _on_disk(path: Path) -> PartitionedTrace:
+    """The trace opened last."""
+    return open_trace(path)
+
+
 class _Writer(pickle.Pickler):
     """Pickles a trace but for its table of functions, which may be as large as many a column."""
 
@@ -84,8 +106,10 @@ class _Reader(pickle.Unpickler):
         return function_table(feather.read_feather(str(self._functions), use_threads=False))
 
 
-def share(trace: Trace, path: Path) -> SharedTrace:
-    """Write the columns of a trace and its table of functions into files."""
+def share(trace: Replayed, path: Path) -> SharedTrace | TraceOnDisk:
+    """Write the columns of a trace and its table of functions into files; nothing of one that is in files already."""
+    if isinstance(trace, PartitionedTrace):
+        return TraceOnDisk(trace.path)
     columns: list[pickle.PickleBuffer] = []
     frame = io.BytesIO()
     _Writer(frame, columns, trace.functions).dump(trace)

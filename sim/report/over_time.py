@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from sim.report import scales
 from sim.report.canvas import blank, draw_lines, finish_with_policies, panel_height_in
 from sim.report.drawn import Drawn, left_out, listed, sentences, worded
-from sim.report.pooled import Policy, others, policies_of
+from sim.report.pooled import Policy, others, recorded
 from sim.report.style import FAINT, house_style
 from sim.report.tradeoff import spread
 from sim.results.digest import STATES
@@ -45,7 +45,7 @@ def total(policy: Policy, what: What) -> FloatArray:
 
 
 def _drawn(variant: VariantOutcome, what: What, width_in: float) -> Drawn | None:
-    policies = [policy for policy in policies_of(variant) if policy.timeline("to_s")[-1] > policy.timeline("from_s")[0]]
+    policies = [policy for policy in recorded(variant) if policy.timeline("to_s")[-1] > policy.timeline("from_s")[0]]
     totals = [total(policy, what) for policy in policies]
     if not any(values.any() for values in totals):
         return None

@@ -36,6 +36,11 @@ class Policy:
     digests: Sequence[Digest]
 
     @property
+    def recorded(self) -> bool:
+        """Whether its runs recorded their calls: only then there is anything over time, of latencies or of starts."""
+        return all(digest.recorded for digest in self.digests)
+
+    @property
     def said(self) -> str:
         """How captions write it: what a page shows need not be drawable."""
         return shortened(self.label)
@@ -59,6 +64,11 @@ def policies_of(variant: VariantOutcome) -> list[Policy]:
         for label, future in zip(labels, needs_future(variant.frame), strict=True)
         if variant.digests.get(label)
     ]
+
+
+def recorded(variant: VariantOutcome) -> list[Policy]:
+    """Those of the policies whose runs recorded their calls."""
+    return [policy for policy in policies_of(variant) if policy.recorded]
 
 
 def others(variant: VariantOutcome, policies: Sequence[Policy]) -> list[str]:

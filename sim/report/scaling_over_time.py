@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from sim.report import scales
 from sim.report.canvas import blank, finish, panel_height_in
 from sim.report.drawn import Drawn, left_out, listed, sentences, worded
-from sim.report.pooled import Policy, policies_of
+from sim.report.pooled import Policy, recorded
 from sim.report.style import house_style
 from sim.results.outcome import VariantOutcome
 
@@ -34,7 +34,7 @@ BUSY: Final = "#D9D9D9"
 
 def scaling(variant: VariantOutcome, *, width_in: float = 7.0) -> Drawn | None:
     """Instances wanted, starting, ready and busy, calls that wait, and functions in panic; None if nothing scales."""
-    scaled = [policy for policy in policies_of(variant) if policy.timeline("wanted").any()]
+    scaled = [policy for policy in recorded(variant) if policy.timeline("wanted").any()]
     shown = scaled[:MOST_PANELS]
     if not shown:
         return None

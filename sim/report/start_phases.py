@@ -15,7 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 from sim.report.canvas import blank, finish, marker_of
 from sim.report.drawn import Drawn, left_out, listed, sentences, worded
 from sim.report.glyphs import drawable, shortened
-from sim.report.pooled import Policy, others, policies_of
+from sim.report.pooled import Policy, others, recorded
 from sim.report.style import POINTS_PER_INCH, house_style
 from sim.results.columns import HANDLER
 from sim.results.outcome import VariantOutcome
@@ -31,7 +31,7 @@ NAME_WIDTH: Final = 0.26
 
 def phases(variant: VariantOutcome, *, width_in: float = 7.0) -> Drawn | None:
     """Mean seconds of the phases of a start; None if starts have one phase only, or none was caused by a call."""
-    policies = [policy for policy in policies_of(variant) if starts(policy)]
+    policies = [policy for policy in recorded(variant) if starts(policy)]
     names = names_of(policies)
     if len(names) < 2:
         return None

@@ -44,6 +44,7 @@ def setting(notes: Mapping[str, str]) -> list[str]:
         "platform": "The platform: {}.",
         "intervals": "How sure this is: {}.",
         "baseline": "{}.",
+        "record": "{}.",
     }
     lines = [form.format(printable(notes[topic]).rstrip(".")) for topic, form in said.items() if notes.get(topic)]
     return [line[:1].upper() + line[1:] for line in lines]

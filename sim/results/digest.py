@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.results.call_sums import Span
-from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, Decisions, FloatArray
+from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, Decisions, FloatArray, no_decisions
 from sim.results.metrics import MB_PER_GB
 from sim.results.result import Result
 
@@ -42,6 +42,8 @@ class Digest:
         decisions: a row a decision of a scaler, see `Result.decisions`.
         phases: `phase` and `seconds`, what it took in all `starts` that counted calls caused.
         starts: their number.
+
+    Of a run that did not record its calls `tail`, `timeline`, `phases` and `decisions` have no rows.
     """
 
     summary: pd.Series
@@ -52,16 +54,23 @@ class Digest:
     decisions: pd.DataFrame
     starts: int
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the run recorded its calls."""
+        return len(self.timeline) > 0
+
 
 def digest(result: Result) -> Digest:
-    """The digest of a result whose columns were recorded."""
-    if result.columns is None:
-        raise ValueError("the run did not record its calls")
+    """The digest of a result."""
     columns, span = result.columns, Span(result.about["warm_up_s"], result.about["horizon_s"])
+    functions = result.functions.drop(columns=list(NAMES))
+    if columns is None:
+        none = pd.DataFrame()
+        return Digest(result.summary, functions, none, none, none, no_decisions().frame(), starts=0)
     counted = columns.starts.row[columns.requests.arrival_s[columns.starts.row] >= span.start_s]
     return Digest(
         summary=result.summary,
-        functions=result.functions.drop(columns=list(NAMES)),
+        functions=functions,
         tail=_tail(columns, span),
         timeline=_timeline(columns, result.functions["memory_mb"].to_numpy() / MB_PER_GB, span),
         phases=_phases(columns, span),

@@ -24,7 +24,7 @@ class VariantOutcome:
             the width and the ends of its 95 % interval, NaN where there is none.
         differences: a row a metric and pair of policies: metric, policy, other, difference (policy − other), low, high,
             p_value, real, source.
-        notes: sentences by topic: workload, platform, intervals, baseline.
+        notes: sentences by topic: workload, platform, intervals, baseline; record, where calls are not recorded.
         functions: a row a function: name, app, owner, trigger, memory_mb.
         digests: by policy, one a replication; a policy that knows only failures has none.
         frontier: the least that a policy which only keeps must waste (see `sim.results.window_curve.Frontier`):

@@ -64,8 +64,10 @@ class Reader:
             raise TraceError(f"format {name!r}: {error}", file=path) from None
 
 
+BY_FUNCTION: Final = "by_function"
+"""The format whose traces can stay on disk (see `sim.open_trace`)."""
 READERS: Final = {
-    "by_function": Reader(by_function.fits, by_function.read),  # before the canonical form, which has a trace.json too
+    BY_FUNCTION: Reader(by_function.fits, by_function.read),  # before the canonical form, which has a trace.json too
     "canonical": Reader(canonical.fits, canonical.read),
     "azure2019": Reader(azure2019.fits, azure2019.read),
     "azure2021": Reader(azure2021.fits, azure2021.read),

@@ -63,6 +63,15 @@ class PartitionedTrace:
         """Its size, origin and load report, for notebooks."""
         return partitioned_html(self)
 
+    @property
+    def is_random(self) -> bool:
+        """Whether replications differ: what is on disk is the same in all of them."""
+        return False
+
+    def draw(self, replication: int) -> PartitionedTrace:
+        """The trace of a replication: this one, whatever its number."""
+        return self
+
     def content_hash(self) -> str:
         """A hash of all that a simulation sees, from the digests of its files: no call is read.
 
