@@ -18,21 +18,19 @@ them. `sim.workload.readers.canonical` reads both.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.core.errors import TraceError
+from sim.workload.durations import PERCENTS, DurationStatistics
 from sim.workload.folders import whole_folder
 from sim.workload.functions import COLUMNS, telling
-
-if TYPE_CHECKING:
-    from sim.workload.counts import CountSource
-    from sim.workload.trace import Trace
 
 FORMAT: Final = "keepwarm-trace"
 VERSION: Final = 1
@@ -46,9 +44,6 @@ DURATIONS: Final = "durations.parquet"
 AVERAGES: Final = "averages.parquet"
 CALLS: Final = "calls_per_function.parquet"
 FILES: Final = (TRACE, FUNCTIONS, INVOCATIONS, COUNTS, DURATIONS, AVERAGES)
-
-PERCENTS: Final = (0, 1, 25, 50, 75, 99, 100)
-"""The percentiles of a function's duration that a trace of counts keeps: those of the Azure 2019 files."""
 
 _NUMBERS: Final = {"memory_mb": "float64", "package_mb": "float64", "timeout_s": "float64", "concurrency": "int64",
                    "vpc": "bool", "cpu_share": "float64"}  # fmt: skip
@@ -84,50 +79,49 @@ def claims(path: Path, form: str) -> bool:
     return isinstance(head, dict) and head.get("format") == form
 
 
-def save_trace(trace: Trace, path: str | Path) -> Path:
+def save(
+    path: Path,
+    functions: pd.DataFrame,
+    horizon_s: float,
+    about: Mapping[str, Any],
+    write_calls: Callable[[Path], dict[str, Any]],
+) -> None:
     """Write a trace as a folder, whole or not at all; a trace folder that is there already is replaced.
 
     Args:
-        trace: what to write.
         path: the folder; its parents are made.
-
-    Returns:
-        The path given.
+        functions: the table of functions.
+        horizon_s: the declared span.
+        about: the origin.
+        write_calls: writes the files of calls or counts into a folder, and returns what ``trace.json`` is to say of
+            them.
 
     Raises:
-        TraceError: the path holds something other than a trace, or `trace.about` has values that JSON has not.
+        TraceError: the path holds something other than a trace, or `about` has values that JSON has not.
     """
-    with whole_folder(Path(path), is_canonical, FILES) as fresh:
-        _write_all(trace, fresh)
-    return Path(path)
+    with whole_folder(path, is_canonical, FILES) as fresh:
+        write_parquet(fresh, FUNCTIONS, {column: functions[column] for column in telling(functions)})
+        head = {
+            "format": FORMAT, "version": VERSION, "horizon_s": horizon_s, "calls": 0, "recipe": None, "spans": None,
+            "about": dict(about),
+        }  # fmt: skip
+        write_head(fresh, head | write_calls(fresh))
 
 
-def _write_all(trace: Trace, folder: Path) -> None:
-    write_parquet(folder, FUNCTIONS, {column: trace.functions[column] for column in telling(trace.functions)})
-    head: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "horizon_s": trace.horizon_s,
-        "calls": 0,
-        "recipe": None,
-        "spans": None,
-        "about": dict(trace.about),
-    }
-    counts = trace.counts
-    if counts is None:
-        columns = {"function": trace.function, "arrival_s": trace.arrival_s, "duration_s": trace.duration_s}
-        write_parquet(folder, INVOCATIONS, columns)
-        head["calls"] = len(trace)
-    else:
-        _write_counts(counts, folder)
-        head |= {
-            "version": COUNTS_VERSION,
-            "calls": int(counts.count.sum()),
-            "recipe": asdict(counts.recipe),
-            "spans": [list(span) for span in counts.spans],
-            "replication": trace.replication,
-        }
-    write_head(folder, head)
+def write_calls(folder: Path, columns: dict[str, Any]) -> dict[str, Any]:
+    """Write the columns of recorded calls; returns what ``trace.json`` says of them."""
+    write_parquet(folder, INVOCATIONS, columns)
+    return {"calls": len(columns["function"])}
+
+
+def write_counts(folder: Path, cells: dict[str, Any], durations: DurationStatistics) -> dict[str, Any]:
+    """Write the columns of counts, and what is known of durations; returns what ``trace.json`` says of them."""
+    write_parquet(folder, COUNTS, cells)
+    quantiles = {f"p{percent}_s": durations.quantiles_s[:, i] for i, percent in enumerate(PERCENTS)}
+    write_parquet(folder, DURATIONS, {"average_s": durations.average_s, **quantiles})
+    if durations.cell_average_s is not None:
+        write_parquet(folder, AVERAGES, {"average_s": durations.cell_average_s})
+    return {"version": COUNTS_VERSION, "calls": int(cells["count"].sum())}
 
 
 def write_head(folder: Path, head: dict[str, Any]) -> None:
@@ -141,14 +135,6 @@ def write_head(folder: Path, head: dict[str, Any]) -> None:
     except (TypeError, ValueError) as error:
         raise TraceError(f"trace.about cannot be written as JSON: {error}") from None
     (folder / TRACE).write_text(text + "\n", "utf-8", newline="\n")
-
-
-def _write_counts(counts: CountSource, folder: Path) -> None:
-    write_parquet(folder, COUNTS, {"function": counts.function, "minute": counts.minute, "count": counts.count})
-    quantiles = {f"p{percent}_s": counts.durations.quantiles_s[:, i] for i, percent in enumerate(PERCENTS)}
-    write_parquet(folder, DURATIONS, {"average_s": counts.durations.average_s, **quantiles})
-    if counts.durations.cell_average_s is not None:
-        write_parquet(folder, AVERAGES, {"average_s": counts.durations.cell_average_s})
 
 
 def write_parquet(folder: Path, file: str, columns: dict[str, Any]) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sim.workload import canonical
 from sim.workload.trace import FloatArray, IntArray, Trace
 
 if TYPE_CHECKING:
     import hashlib
+    from pathlib import Path
 
     from sim.workload.counts import Calls, CountSource
 
@@ -102,6 +104,14 @@ class CountedTrace(Trace):
         drawn = self.counts.recipe.drawn
         about = {**self.about, "frozen": f"one draw of {drawn}"} if drawn else self.about
         return Trace(self.function, self.arrival_s, self.duration_s, self.functions, self.horizon_s, about)
+
+    def _write_calls(self, folder: Path) -> dict[str, Any]:
+        counts = self.counts
+        cells = {"function": counts.function, "minute": counts.minute, "count": counts.count}
+        return canonical.write_counts(folder, cells, counts.durations) | {
+            "recipe": asdict(counts.recipe), "spans": [list(span) for span in counts.spans],
+            "replication": self.replication,
+        }  # fmt: skip
 
     def _tell_calls(self, digest: hashlib.blake2b) -> None:
         self.counts.tell(digest, self.replication)

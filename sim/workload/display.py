@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from sim.core.html import facts_html, folded_html
-
-if TYPE_CHECKING:
-    from sim.workload.partitioned import PartitionedTrace
-    from sim.workload.trace import Trace
 
 LONGEST: Final = 160
 """Characters of a fact from a trace's `about`; longer ones are cut."""
 
 
-def trace_html(trace: Trace) -> str:
-    """The table of a trace and, folded, the load report of its reader."""
-    facts = _size(trace)
-    drawn = "drawn anew" if trace.is_random else "the same"
-    facts.append(("arrivals", f"{drawn} in every replication"))
-    if trace.calls_after_horizon:
-        facts.append(("calls after the span", f"{trace.calls_after_horizon:,}"))
-    return _with_origin("Trace", facts, trace.about)
-
-
-def partitioned_html(trace: PartitionedTrace) -> str:
-    """The table of a trace by function and, folded, the load report of its reader."""
-    files = f"{len(trace.digests):,} in {trace.path}"
-    return _with_origin("Trace by function", [*_size(trace), ("files", files)], trace.about)
-
-
-def _size(trace: Trace | PartitionedTrace) -> list[tuple[str, str]]:
-    calls, hours = len(trace), trace.horizon_s / 3600
-    apps = len(trace.functions[["owner", "app"]].drop_duplicates())
-    called = int((trace.calls_per_function > 0).sum())
+def size(
+    calls: int, calls_per_function: npt.NDArray[np.int64], functions: pd.DataFrame, horizon_s: float
+) -> list[tuple[str, str]]:
+    """Facts on the size of a trace: calls, functions, span."""
+    apps = len(functions[["owner", "app"]].drop_duplicates())
+    called = int((calls_per_function > 0).sum())
     return [
         ("calls", f"{calls:,}"),
-        ("functions", f"{len(trace.functions):,} of {apps:,} apps, {called:,} of them called"),
-        ("span", f"{trace.horizon_s:,.10g} s ({hours:.3g} h)"),
+        ("functions", f"{len(functions):,} of {apps:,} apps, {called:,} of them called"),
+        ("span", f"{horizon_s:,.10g} s ({horizon_s / 3600:.3g} h)"),
     ]
 
 
-def _with_origin(title: str, facts: list[tuple[str, str]], about: Mapping[str, Any]) -> str:
+def with_origin(title: str, facts: list[tuple[str, str]], about: Mapping[str, Any]) -> str:
+    """The table of a trace with its facts and those on its origin, and, folded, the load report of its reader."""
     report = about.get("report")
     table = facts_html(title, [*facts, *_origin(about)])
     if not isinstance(report, Mapping) or not report:

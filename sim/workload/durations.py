@@ -23,8 +23,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from sim.workload.canonical import PERCENTS
-
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
 CellArray = npt.NDArray[np.int64]
@@ -33,6 +31,8 @@ Model = Callable[[IntArray, CellArray, Uniforms], FloatArray]
 """Durations in seconds of calls, given each call's function, its cell of the counts and what would give its uniform in
 [0, 1)."""
 
+PERCENTS: Final = (0, 1, 25, 50, 75, 99, 100)
+"""The percentiles of a function's duration that a trace of counts keeps: those of the Azure 2019 files."""
 PROBABILITIES: Final = tuple(percent / 100 for percent in PERCENTS)
 _INNER: Final = slice(1, -1)
 _HALF_MS: Final = 0.0005

@@ -13,8 +13,8 @@ import pandas as pd
 
 from sim.core.checks import whole
 from sim.core.errors import TraceError
+from sim.workload import display
 from sim.workload.canonical import CALLS, FUNCTIONS, TRACE
-from sim.workload.display import partitioned_html
 from sim.workload.functions import FROM_ZERO
 from sim.workload.partition.groups import Groups
 from sim.workload.partition.layout import Columns, Head, Layout, content_hash, part_file
@@ -61,7 +61,9 @@ class PartitionedTrace:
 
     def _repr_html_(self) -> str:
         """Its size, origin and load report, for notebooks."""
-        return partitioned_html(self)
+        facts = display.size(len(self), self.calls_per_function, self.functions, self.horizon_s)
+        facts.append(("files", f"{len(self.digests):,} in {self.path}"))
+        return display.with_origin("Trace by function", facts, self.about)
 
     @property
     def is_random(self) -> bool:

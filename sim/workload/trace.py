@@ -15,8 +15,7 @@ import pandas as pd
 
 from sim.core.errors import TraceError
 from sim.core.random import function_keys
-from sim.workload.canonical import save_trace
-from sim.workload.display import trace_html
+from sim.workload import canonical, display
 from sim.workload.functions import FROM_ZERO, function_table, telling
 
 if TYPE_CHECKING:
@@ -118,7 +117,12 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """Its size, origin and load report, for notebooks."""
-        return trace_html(self)
+        facts = display.size(len(self), self.calls_per_function, self.functions, self.horizon_s)
+        drawn = "drawn anew" if self.is_random else "the same"
+        facts.append(("arrivals", f"{drawn} in every replication"))
+        if self.calls_after_horizon:
+            facts.append(("calls after the span", f"{self.calls_after_horizon:,}"))
+        return display.with_origin("Trace", facts, self.about)
 
     @property
     def calls_after_horizon(self) -> int:
@@ -242,7 +246,13 @@ class Trace:
 
     def save(self, path: str | Path) -> Path:
         """Write the canonical Parquet form, a folder (see `sim.workload.canonical`); returns its path."""
-        return save_trace(self, Path(path))
+        canonical.save(Path(path), self.functions, self.horizon_s, self.about, self._write_calls)
+        return Path(path)
+
+    def _write_calls(self, folder: Path) -> dict[str, Any]:
+        """Write what calls are made of; returns what is to be said of it."""
+        columns = {"function": self.function, "arrival_s": self.arrival_s, "duration_s": self.duration_s}
+        return canonical.write_calls(folder, columns)
 
 
 def _times(name: str, values: npt.ArrayLike) -> FloatArray:

@@ -50,7 +50,7 @@ def fits(path: Path) -> bool:
 
 
 def read(path: Path, *, lenient: bool = False) -> Trace:
-    """Read a trace that `save_trace` wrote, exactly as it was, with the counts if it had them.
+    """Read a trace that `Trace.save` wrote, exactly as it was, with the counts if it had them.
 
     Args:
         path: the folder.

@@ -15,8 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.workload.canonical import PERCENTS
-from sim.workload.durations import DurationStatistics
+from sim.workload.durations import PERCENTS, DurationStatistics
 from sim.workload.functions import DEFAULTS
 from sim.workload.readers.azure2019.files import FUNCTION, Day
 from sim.workload.readers.cells import NOT_NEGATIVE, NUMBER, TEXT, Kind
