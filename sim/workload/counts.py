@@ -31,6 +31,9 @@ BATCH_CALLS: Final = 1 << 17
 """Calls made at a time: whole minutes, so that sorting stays inside a batch and its scratch memory small."""
 BYTES_A_CALL: Final = 20
 """int32 function, float64 arrival and duration."""
+ADVICE: Final = (
+    "take fewer minutes or functions, or let runs record nothing (record=False, engine='compiled'), which need no calls"
+)
 _MOST_CALLS: Final = 2**31 - 1
 
 
@@ -170,7 +173,7 @@ class CountSource:
         """
         count = self.drawn_counts(replication)
         calls = int(count.sum())
-        require_room(f"{calls:,} calls", calls * BYTES_A_CALL, "take fewer minutes or functions")
+        require_room(f"{calls:,} calls", calls * BYTES_A_CALL, ADVICE)
         function, arrival, duration = np.empty(calls, np.int32), np.empty(calls), np.empty(calls)
         place, last = self._maker(replication), 0
         for cells in self._batches(count):

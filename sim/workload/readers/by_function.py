@@ -47,7 +47,7 @@ def read(path: Path, *, memory_limit_mb: float | None = None, lenient: bool = Fa
     if needed_mb > limit_mb:
         raise TraceError(
             f"{len(trace):,} calls would need {needed_mb:,.0f} MB, over the {limit_mb:,.0f} MB allowed: stream it with"
-            " sim.open_trace, or raise memory_limit_mb", file=path,
+            " sim.open_trace (experiments do with record=false), or raise memory_limit_mb", file=path,
         )  # fmt: skip
     faults = Faults(lenient)
     function, arrival_s, duration_s = by_arrival(_columns(trace, faults))
