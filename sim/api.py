@@ -25,7 +25,6 @@ from sim.experiment.index import CELLS, write_index
 from sim.experiment.replications import Replications
 from sim.experiment.run_folder import claimed
 from sim.experiment.runner import Runner, Unwatched, Watch
-from sim.experiment.sharing import Replayed
 from sim.given import setting_of, whole
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
@@ -88,7 +87,7 @@ def simulate(
 
 
 def compare(
-    trace: Replayed,
+    trace: Source,
     policies: Mapping[str, KeepAlive],
     platform: Platform | None = None,
     *,
@@ -107,8 +106,8 @@ def compare(
     """Replay a trace under several policies, with the same arrivals, durations and start draws for each.
 
     Args:
-        trace: what arrives; drawn anew in every replication if its source is counts. One on disk (`open_trace`) needs
-            ``record=False``.
+        trace: what arrives; drawn anew in every replication if its source is counts. What is not in
+            memory (`open_trace`, `AzureScale`) is the same in all of them, and needs ``record=False``.
         policies: a label and a policy for each row.
         platform: as for `simulate`, like all that is not named here.
         engine: as for `simulate`.
@@ -141,7 +140,7 @@ def compare(
 
 def run_experiment(
     folder: str | Path,
-    trace: Replayed | Mapping[str, Replayed],
+    trace: Source | Mapping[str, Source],
     policies: Mapping[str, KeepAlive],
     platform: Platform | Mapping[str, Platform] | None = None,
     *,
@@ -205,7 +204,7 @@ def run_experiment(
     return index.outcome()
 
 
-def _given(trace: Replayed) -> Replayed:
+def _given(trace: Source) -> Source:
     return trace
 
 

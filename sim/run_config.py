@@ -18,7 +18,6 @@ from sim.experiment.executors import Executor
 from sim.experiment.experiment import Experiment, Intervals, Variant
 from sim.experiment.replications import Replications
 from sim.experiment.setting import Setting
-from sim.experiment.sharing import Replayed
 from sim.experiment.variation import SCALARS, variations
 from sim.platform.platform import Platform
 from sim.policies.keepalive.role import KeepAlive
@@ -26,6 +25,7 @@ from sim.results.pricing import PriceBook, ProviderPrice
 from sim.studies.role import Study
 from sim.workload.load import BY_FUNCTION, find_trace, load_trace
 from sim.workload.partitioned import open_trace
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 from sim.workload.transform import Transform, transformed
 
@@ -61,7 +61,7 @@ class Reading:
     transforms: tuple[Transform, ...]
     streams: bool = False
 
-    def __call__(self) -> Replayed:
+    def __call__(self) -> Source:
         """Read it."""
         if self.streams and not self.transforms and not self.options.get("lenient"):
             place, name = find_trace(self.options["path"], self.options.get("format"))

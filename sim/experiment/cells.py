@@ -17,11 +17,12 @@ from sim.core.errors import KeepwarmError
 from sim.engine.simulate import simulate
 from sim.experiment.fingerprint import fingerprint
 from sim.experiment.setting import Setting
-from sim.experiment.sharing import Replayed, TraceSource
+from sim.experiment.sharing import TraceSource
 from sim.experiment.time_limit import OutOfTimeError, time_limit
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.digest import Digest, digest
 from sim.results.store import VERSION, find_digest, write_digest, write_whole
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 RUNNING = ".running"
@@ -70,7 +71,7 @@ class Done:
     hopeless: bool = False
 
 
-def trace_key(trace: Replayed) -> str:
+def trace_key(trace: Source) -> str:
     """What stands for a trace in keys: its columns, and the counts that other replications are drawn from."""
     return fingerprint((trace.content_hash(), trace.counts if isinstance(trace, Trace) else None)).digest
 

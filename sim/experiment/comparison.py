@@ -12,13 +12,13 @@ from sim.experiment.experiment import Experiment, Intervals, Variant, run_experi
 from sim.experiment.replications import Replications
 from sim.experiment.runner import CellsFailedError, Runner, Unwatched, Watch
 from sim.experiment.setting import Setting
-from sim.experiment.sharing import Replayed
 from sim.policies.keepalive.role import KeepAlive
 from sim.results.outcome import VariantOutcome
+from sim.workload.source import Source
 
 
 def compare(
-    trace: Replayed,
+    trace: Source,
     policies: Mapping[str, KeepAlive],
     setting: Setting,
     *,

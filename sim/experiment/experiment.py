@@ -32,12 +32,12 @@ from sim.experiment.notes import has_calls, platform_note, record_note, workload
 from sim.experiment.replications import Replications
 from sim.experiment.runner import Runner, failures_in_words
 from sim.experiment.setting import Setting, require_instance
-from sim.experiment.sharing import HeldTrace, Replayed, TraceSource, share
+from sim.experiment.sharing import HeldTrace, TraceSource, share
 from sim.platform.platform import Platform
 from sim.policies.keepalive.fixed_window import FixedWindow
 from sim.policies.keepalive.role import KeepAlive, checked_admission, checked_rule
 from sim.results.digest import NAMES
-from sim.workload.partitioned import PartitionedTrace
+from sim.workload.source import Source, about
 from sim.workload.trace import Trace
 
 BASELINE: Final = FixedWindow(600.0)
@@ -64,7 +64,7 @@ class Variant:
 
     label: str
     workload: str
-    load: Callable[[], Replayed]
+    load: Callable[[], Source]
     setting: Setting
     own: Mapping[str, Setting] = field(default_factory=dict)
 
@@ -148,22 +148,21 @@ def prepared(experiment: Experiment, runner: Runner) -> Iterator[list[Ready]]:
 
 def _require_trace(trace: object, variants: Sequence[Variant]) -> None:
     """Refuse what is no trace, or not in memory where calls are recorded."""
-    if isinstance(trace, PartitionedTrace):
-        if any(variant.setting.record for variant in variants):
-            raise ConfigError(f"{trace!r} is not in memory: it can be compared on with record=false, engine=compiled")
-    else:
+    if isinstance(trace, type) or not callable(getattr(trace, "part", None)):
         require_instance("trace", trace, Trace)
+    if not isinstance(trace, Trace) and any(variant.setting.record for variant in variants):
+        raise ConfigError(f"{trace!r} is not in memory: it can be compared on with record=false, engine=compiled")
 
 
 def _ready(
-    variant: Variant, trace: Replayed, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
+    variant: Variant, trace: Source, source: TraceSource, key: str, told: Mapping[str, Any], experiment: Experiment
 ) -> Ready:
     setting = variant.setting
     functions = setting.platform.deployed(trace.functions)[list(NAMES)]
     facts = {
         "workload": workload_note(trace, setting),
         "platform": _platforms_note(trace, variant, experiment.policies),
-        "frozen": trace.about.get("frozen"),
+        "frozen": about(trace).get("frozen"),
         "is_random": any(
             is_random(trace, {label: policy}, variant.setting_of(label))
             for label, policy in experiment.policies.items()
@@ -187,14 +186,14 @@ def _ready(
     return Ready(variant, source, key, told, facts, functions, facts["is_random"], engines)
 
 
-def _engine(trace: Replayed, policy: KeepAlive, setting: Setting) -> str | None:
+def _engine(trace: Source, policy: KeepAlive, setting: Setting) -> str | None:
     """Which engine runs a policy; None if it breaks down when it is asked what it wants."""
     if setting.engine != AUTO:
         return setting.engine
     return _asked(lambda asking: engine_for(AUTO, trace, asking, setting.platform), policy)
 
 
-def _frontier(trace: Replayed, variant: Variant, policies: Mapping[str, KeepAlive]) -> dict[str, Any] | None:
+def _frontier(trace: Source, variant: Variant, policies: Mapping[str, KeepAlive]) -> dict[str, Any] | None:
     """The clairvoyant frontier; None where policies have platforms of their own, and so frontiers.
 
     It looks at every call, so where nothing is recorded it is there only if calls are in memory in any case.
@@ -216,7 +215,7 @@ def _frontier(trace: Replayed, variant: Variant, policies: Mapping[str, KeepAliv
     }
 
 
-def _platforms_note(trace: Replayed, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
+def _platforms_note(trace: Source, variant: Variant, policies: Mapping[str, KeepAlive]) -> str:
     """What serves; where policies have platforms of their own, what serves each."""
     notes: dict[str, list[str]] = {}
     for label in policies:
@@ -233,11 +232,11 @@ def _apps_are_alone(policy: KeepAlive, platform: Platform) -> bool:
     )
 
 
-def is_random(trace: Replayed, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
+def is_random(trace: Source, policies: Mapping[str, KeepAlive], setting: Setting) -> bool:
     """Whether two replications can differ."""
     platform, rules = setting.platform, [_asked(checked_rule, policy) for policy in policies.values()]
     return (
-        trace.is_random
+        (isinstance(trace, Trace) and trace.is_random)
         or platform.start_model.is_random
         or isinstance(platform.max_lifetime_s, Distribution)
         or platform.instance_choice in ("random", "power_of_two")

@@ -25,7 +25,7 @@ from sim.core.errors import ConfigError
 from sim.experiment.intervals import (
     AppSums,
     Estimates,
-    Source,
+    IntervalSource,
     from_apps,
     from_replications,
 )
@@ -219,7 +219,7 @@ class Index:
         return from_apps(means, sums, _app_sums(base, variant), variant.facts["seed"]), apps
 
 
-def _source(intervals: str, facts: Mapping[str, Any], n: int) -> Source:
+def _source(intervals: str, facts: Mapping[str, Any], n: int) -> IntervalSource:
     if intervals == "apps":
         return "apps"
     if facts["is_random"]:

@@ -22,7 +22,7 @@ from scipy.special import stdtr, stdtrit
 from sim.core.random import generator
 
 FloatArray = npt.NDArray[np.float64]
-Source = Literal["replications", "apps", "exact", "none"]
+IntervalSource = Literal["replications", "apps", "exact", "none"]
 
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 9999
@@ -49,7 +49,7 @@ class Estimates:
             with one replication n is 1.
     """
 
-    source: Source
+    source: IntervalSource
     policies: Sequence[str]
     metrics: Sequence[str]
     values: FloatArray
@@ -99,7 +99,9 @@ class Estimates:
         )
 
 
-def _limits(source: Source, values: FloatArray, samples: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _limits(
+    source: IntervalSource, values: FloatArray, samples: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Ends of the 95 % intervals, and two-sided p-values of the hypothesis that the value is 0; shapes as `values`."""
     if source == "exact":
         return values, values, np.where(values == 0, 1.0, 0.0)
@@ -118,7 +120,7 @@ def _limits(source: Source, values: FloatArray, samples: FloatArray) -> tuple[Fl
     return values - half, values + half, np.where((error == 0) & (values == 0), 1.0, p)
 
 
-def _real(source: Source, difference: FloatArray, p: FloatArray) -> npt.NDArray[np.bool_]:
+def _real(source: IntervalSource, difference: FloatArray, p: FloatArray) -> npt.NDArray[np.bool_]:
     if source == "exact":
         return np.asarray(difference != 0) & ~np.isnan(difference)
     real, told = np.zeros(p.size, np.bool_), ~np.isnan(p)
@@ -135,7 +137,7 @@ def half_width(values: pd.Series) -> float:
     return float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * values.std(ddof=1, skipna=False) / np.sqrt(n))
 
 
-def from_replications(source: Source, summaries: Mapping[str, pd.DataFrame]) -> Estimates:
+def from_replications(source: IntervalSource, summaries: Mapping[str, pd.DataFrame]) -> Estimates:
     """Estimates from a table of summaries a policy, a row a replication."""
     samples = np.array([[table[m].to_numpy() for m in WITH_INTERVALS] for table in summaries.values()])
     return Estimates(source, list(summaries), WITH_INTERVALS, samples.mean(axis=-1), samples)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from sim.experiment.setting import Setting
-from sim.experiment.sharing import Replayed
+from sim.workload.source import Source, about
 
 PACKAGES: Final = (
     "keepwarm", "simpy", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "hydra-core", "omegaconf", "numba",
@@ -46,14 +46,14 @@ def manifest(
     }  # fmt: skip
 
 
-def trace_facts(trace: Replayed) -> dict[str, Any]:
+def trace_facts(trace: Source) -> dict[str, Any]:
     """What a trace is: its size, its hash, and what its reader said about it."""
     return {
-        "calls": len(trace),
+        "calls": int(trace.calls_per_function.sum()),
         "functions": len(trace.functions),
         "horizon_s": trace.horizon_s,
         "hash": trace.content_hash(),
-        "about": _plain(trace.about),
+        "about": _plain(about(trace)),
     }
 
 

@@ -11,48 +11,49 @@ import numpy as np
 from sim.core.distributions import Distribution
 from sim.engine.engines import COMPILED
 from sim.engine.simulate import measured_span
-from sim.experiment.intervals import RESAMPLES, Source
+from sim.experiment.intervals import RESAMPLES, IntervalSource
 from sim.experiment.setting import Setting
-from sim.experiment.sharing import Replayed
 from sim.results.call_sums import Span
 from sim.results.tally import HISTOGRAM
+from sim.workload.source import Source, about
 from sim.workload.trace import Trace
 
 _TOLD: Final = ("start", "start_s", "max_lifetime_s", "instance_choice", "concurrency")
 """Options of a platform that its note has words for; others are named if they are not the default."""
 
 
-def workload_note(trace: Replayed, setting: Setting) -> str:
+def workload_note(trace: Source, setting: Setting) -> str:
     """How many calls of what are measured, and for how long."""
     span = measured_span(trace, setting.warm_up_s, setting.horizon_s)
     warm_up = f" after a warm-up of {span.start_s:g} s" if span.start_s else ""
     apps = trace.functions.groupby(["owner", "app"]).ngroups
-    source = f" ({trace.about['path']})" if "path" in trace.about else ""
+    source = f" ({about(trace)['path']})" if "path" in about(trace) else ""
     return (
         f"{_calls(trace, span, setting)} of {_several(len(trace.functions), 'function')} in {_several(apps, 'app')}"
         f" over {(span.end_s - span.start_s) / 3600:.3g} h{warm_up}{source}"
     )
 
 
-def has_calls(trace: Replayed) -> bool:
+def has_calls(trace: Source) -> bool:
     """Whether the calls of a trace are in memory already."""
     return isinstance(trace, Trace) and trace.counts is None
 
 
-def _calls(trace: Replayed, span: Span, setting: Setting) -> str:
+def _calls(trace: Source, span: Span, setting: Setting) -> str:
     """How many are measured; of a trace that is larger than memory they are not counted, but all are known."""
     if isinstance(trace, Trace) and (setting.record or has_calls(trace)):
         inside = (trace.arrival_s >= span.start_s) & (trace.arrival_s <= span.end_s)
         return _several(int(np.count_nonzero(inside)), "call")
     whole = span.start_s == 0 and span.end_s == trace.horizon_s
-    return _several(len(trace), "call") if whole else f"those of {_several(len(trace), 'call')} that come in time,"
+    calls = _several(int(trace.calls_per_function.sum()), "call")
+    return calls if whole else f"those of {calls} that come in time,"
 
 
 def _several(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def platform_note(trace: Replayed, setting: Setting) -> str:
+def platform_note(trace: Source, setting: Setting) -> str:
     """What serves: the main options in words, others by name where they are not the default; and if it has no price."""
     platform = setting.platform
     limited = platform.max_instances < np.inf or platform.max_instances_per_unit < np.inf
@@ -77,7 +78,7 @@ def _life_note(life_s: float | Distribution) -> tuple[str, ...]:
     return () if np.isinf(life_s) else (f"instances live at most {life_s:g} s",)
 
 
-def record_note(trace: Replayed, setting: Setting, engines: Iterable[str | None]) -> str:
+def record_note(trace: Source, setting: Setting, engines: Iterable[str | None]) -> str:
     """What a comparison lacks if nothing is recorded, under these engines; empty if all is."""
     if setting.record:
         return ""
@@ -85,7 +86,7 @@ def record_note(trace: Replayed, setting: Setting, engines: Iterable[str | None]
     return said if has_calls(trace) or COMPILED not in engines else f"{said}; percentiles of latencies are {HISTOGRAM}"
 
 
-def intervals_note(source: Source, replications: int, apps: int, frozen: str | None, missed: str = "") -> str:
+def intervals_note(source: IntervalSource, replications: int, apps: int, frozen: str | None, missed: str = "") -> str:
     """What the intervals are of; a trace that froze a draw is neither exact nor varied by replications.
 
     Args:

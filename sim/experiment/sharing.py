@@ -16,6 +16,7 @@ from pyarrow import feather
 
 from sim.workload.functions import function_table
 from sim.workload.partitioned import PartitionedTrace, open_trace
+from sim.workload.source import Source
 from sim.workload.trace import Trace
 
 ALIGNED: Final = 64
@@ -24,27 +25,23 @@ FUNCTIONS: Final = ".functions"
 """Ends the name of the file of the table of functions."""
 
 
-Replayed = Trace | PartitionedTrace
-"""What runs replay: a trace in memory, or one on disk that is streamed by those that record nothing."""
-
-
 class TraceSource(Protocol):
     """Where a run gets its trace from."""
 
-    def draw(self, replication: int) -> Replayed:
-        """The trace of a replication."""
+    def draw(self, replication: int) -> Source:
+        """The trace of a replication; what is not in memory is the same in all of them."""
 
 
 class HeldTrace:
-    """A trace of this process."""
+    """A trace of this process; or any other source, which is small, or makes itself anew where it comes to."""
 
-    def __init__(self, trace: Replayed) -> None:
+    def __init__(self, trace: Source) -> None:
         self._trace = trace
         self._last = (0, trace)
 
-    def draw(self, replication: int) -> Replayed:
+    def draw(self, replication: int) -> Source:
         """The trace of a replication; that of the last one asked for is kept."""
-        if self._last[0] != replication:
+        if isinstance(self._trace, Trace) and self._last[0] != replication:
             self._last = (replication, self._trace.draw(replication) if replication else self._trace)
         return self._last[1]
 
@@ -106,10 +103,12 @@ class _Reader(pickle.Unpickler):
         return function_table(feather.read_feather(str(self._functions), use_threads=False))
 
 
-def share(trace: Replayed, path: Path) -> SharedTrace | TraceOnDisk:
-    """Write the columns of a trace and its table of functions into files; nothing of one that is in files already."""
+def share(trace: Source, path: Path) -> TraceSource:
+    """Write the columns of a trace and its table of functions into files; nothing of one that is not in memory."""
     if isinstance(trace, PartitionedTrace):
         return TraceOnDisk(trace.path)
+    if not isinstance(trace, Trace):
+        return HeldTrace(trace)
     columns: list[pickle.PickleBuffer] = []
     frame = io.BytesIO()
     _Writer(frame, columns, trace.functions).dump(trace)

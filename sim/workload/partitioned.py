@@ -65,15 +65,6 @@ class PartitionedTrace:
         facts.append(("files", f"{len(self.digests):,} in {self.path}"))
         return display.with_origin("Trace by function", facts, self.about)
 
-    @property
-    def is_random(self) -> bool:
-        """Whether replications differ: what is on disk is the same in all of them."""
-        return False
-
-    def draw(self, replication: int) -> PartitionedTrace:
-        """The trace of a replication: this one, whatever its number."""
-        return self
-
     def content_hash(self) -> str:
         """A hash of all that a simulation sees, from the digests of its files: no call is read.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,12 @@ class Source(Protocol):
 
     def part(self, chosen: IntArray) -> Trace:
         """The calls of some functions, given by ascending places in the table, as a trace of these functions."""
+
+
+def about(source: Source) -> Mapping[str, Any]:
+    """Facts on the origin, of those that have any."""
+    facts: Mapping[str, Any] = getattr(source, "about", {})
+    return facts
 
 
 def without_calls(source: Source, chosen: IntArray | slice = slice(None)) -> Trace:

@@ -13,7 +13,7 @@ from sim.experiment.intervals import (
     WITH_INTERVALS,
     AppSums,
     Estimates,
-    Source,
+    IntervalSource,
     from_apps,
     from_replications,
     half_width,
@@ -82,7 +82,7 @@ def test_every_pair_once() -> None:
 
 
 @pytest.mark.parametrize(("source", "real"), [("exact", [True, False, True]), ("none", [False, False, False])])
-def test_without_randomness_a_difference_is_what_it_is(source: Source, real: list[bool]) -> None:
+def test_without_randomness_a_difference_is_what_it_is(source: IntervalSource, real: list[bool]) -> None:
     estimates = from_replications(source, summaries([1.0], [2.0], [1.0]))
     found = estimates.differences().query("metric == 'cold_start_rate'")
     assert sorted(found["real"].tolist()) == sorted(real)

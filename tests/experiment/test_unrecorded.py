@@ -1,6 +1,7 @@
 """Experiments that record nothing: the same numbers, from traces whose calls nobody makes or that are on disk."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from sim.report.gallery import gallery
 from sim.results.digest import Digest, digest
 from sim.results.store import decode, encode
 from sim.workload.counted import CountedTrace
+from sim.workload.synthesis.azure_scale import AzureScale
 
 pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles
 
@@ -103,6 +105,49 @@ def test_a_trace_on_disk_stays_there(jobs: int, tmp_path: Path) -> None:
     assert outcome.variants[0].frontier is None
     assert outcome.notes["workload"].startswith(f"{len(calls):,} calls of ")
     pd.testing.assert_frame_equal(sim.compare(trace, POLICIES, PLATFORM, **options), outcome.frame, check_exact=True)
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A source of one's own: calls of functions that are made when they are asked for."""
+
+    functions: pd.DataFrame
+    horizon_s: float = 1000.0
+
+    @property
+    def calls_per_function(self) -> np.ndarray:
+        return np.arange(1, len(self.functions) + 1) * 10
+
+    def content_hash(self) -> str:
+        return "apart"
+
+    def part(self, chosen: np.ndarray) -> Trace:
+        calls = self.calls_per_function[chosen]
+        arrival_s = np.concatenate([np.linspace(0, 999, count) for count in calls])
+        table = self.functions.iloc[chosen].reset_index(drop=True)
+        function = np.repeat(np.arange(chosen.size), calls)
+        return Trace.from_arrays(function, arrival_s, 0.5, functions=table, horizon_s=self.horizon_s)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_source_of_ones_own(jobs: int, tmp_path: Path) -> None:
+    source = Apart(sim.Trace.from_arrays(["a", "b", "c"], [0.0] * 3, 1.0).functions)
+    options = {"engine": "compiled", "jobs": jobs, "replications": 2}
+    outcome = sim.run_experiment(tmp_path / "run", source, POLICIES, PLATFORM, record=False, **options)
+    assert not outcome.failures
+    expected = sim.compare(source.part(np.arange(3)), POLICIES, PLATFORM, **options)
+    assert_same_numbers(outcome.frame, expected, percentiles=PERCENTILES)
+    with pytest.raises(ConfigError, match="is not in memory: it can be compared on with record=false"):
+        sim.compare(source, POLICIES, PLATFORM, engine="compiled")
+
+
+def test_a_cloud_in_parts() -> None:
+    cloud = AzureScale(functions=60, hours=3.0)
+    options = {"engine": "compiled", "record": False, "jobs": 1}
+    parts, whole = (sim.compare(trace, POLICIES, **options) for trace in (cloud.parts(), cloud.make()))
+    pd.testing.assert_frame_equal(parts, whole, check_exact=True)
+    assert parts.attrs["workload"] == whole.attrs["workload"]
+    assert repr(cloud.parts()) == repr(cloud.make()).replace("Trace:", "TraceParts:").replace(">", ", made in parts>")
 
 
 def test_what_travels_of_a_trace_on_disk_is_its_place(tmp_path: Path) -> None:

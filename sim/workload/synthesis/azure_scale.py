@@ -166,6 +166,10 @@ class TraceParts:
     recipe: AzureScale
     replication: int = 0
 
+    def __repr__(self) -> str:
+        calls, functions = int(self.calls_per_function.sum()), self.recipe.functions
+        return f"<TraceParts: {calls:,} calls of {functions:,} functions over {self.horizon_s:,.0f} s, made in parts>"
+
     def __getstate__(self) -> dict[str, Any]:
         """What it is, not what was made of it."""
         return {"recipe": self.recipe, "replication": self.replication}
