@@ -106,6 +106,13 @@ def test_far_more_than_there_is_room_for_at_first() -> None:
     assert len(one.instances) > 390_000
 
 
+@pytest.mark.parametrize("calls", [3, 6])
+def test_where_room_is_made_while_calls_end(calls: int) -> None:
+    """The first of them ends before there is no room for instances, the others after."""
+    trace = sim.Trace.from_arrays([0] * calls, [10.0] * calls, [20.0] + [1500.0] * (calls - 1), horizon_s=2000.0)
+    assert_agree(trace, ProvisionedFloor(1, 3.0), Platform(start_s=0.001, max_lifetime_s=0.01))
+
+
 @pytest.mark.parametrize("arrivals", ["even", "uniform"])
 def test_of_counts_far_more_than_there_is_room_for_at_first(arrivals: str) -> None:
     counts = source({(0, 0): 3, (4, 0): 2, (0, 1): 1, (2, 2): 5}, Recipe(arrivals, "mean"))

@@ -34,14 +34,13 @@ from sim.engine.compiled.pool import expires_s, has_room, leave, start_unasked
 def settle_floor(run: Run, unit: int, until_s: float) -> bool:
     """What happens to a unit up to a call that comes at `until_s`; false if there is no room yet to go on."""
     units, due_s, ends = run.state.units, run.state.due_s, run.state.ends
-    first = units[unit, BUSY_AT]
     while True:
-        if units[unit, BUSY] and ends[first] <= min(until_s, due_s[unit]):
-            end_first(run, unit, first)
+        if units[unit, BUSY] and ends[units[unit, BUSY_AT]] <= min(until_s, due_s[unit]):
+            end_first(run, unit)
             continue
         if due_s[unit] > until_s:
             return True
-        if not has_room(run, unit):  # it may move the slots, so first
+        if not has_room(run, unit):  # it may move the slots, so nothing that is known of places holds any longer
             return False
         soonest = first_ready(run, unit)
         ready_s = run.lines.time_s[run.state.coming[unit, soonest], READY] if soonest >= 0 else inf
@@ -58,9 +57,10 @@ def settle_floor(run: Run, unit: int, until_s: float) -> bool:
 
 
 @part
-def end_first(run: Run, unit: int, first: int) -> None:
+def end_first(run: Run, unit: int) -> None:
     """The first call of a unit to end does."""
     units, ends, busy = run.state.units, run.state.ends, run.state.busy
+    first = units[unit, BUSY_AT]
     end_s, row, line = ends[first], busy[first, CALL_ROW], busy[first, CALL_LINE]
     drop_first(run.state, first, units[unit, BUSY])
     units[unit, BUSY] -= 1
