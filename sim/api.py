@@ -169,7 +169,7 @@ def run_experiment(
         platform: as for `simulate`, or several by name.
         engine: as for `simulate`.
         threads: likewise, of each run: `jobs` times as many in all.
-        record: as for `compare`; if not, a report draws nothing over time, of latencies or of the phases of starts.
+        record: as for `compare`; if not, a report draws nothing over time or of the phases of starts.
         seed: of every random draw.
         replications: as for `compare`, like all that is not named here.
         intervals: what they are of.

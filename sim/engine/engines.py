@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from sim.core import checks
 from sim.core.errors import ConfigError
 from sim.engine import reference
@@ -13,7 +16,8 @@ from sim.engine.compiled.scenario import Conditions, Scenario
 from sim.platform.platform import Platform
 from sim.platform.trigger import Progress
 from sim.policies.keepalive.role import KeepAlive
-from sim.results.call_sums import CallSums, Span, call_sums
+from sim.results import latency_bins
+from sim.results.call_sums import CallSums, Span, call_sums, latencies_s
 from sim.results.columns import Columns, Fleet
 from sim.results.pricing import PriceBook
 from sim.workload.source import Source
@@ -77,11 +81,18 @@ def replay(
 
 def summed(
     engine: str, scenario: Scenario, price: PriceBook, on_progress: Progress
-) -> tuple[CallSums, Fleet, Columns | None]:
-    """What a scenario comes to on the engine of a name, `SIMPY` or `COMPILED`; the columns too if it is recorded."""
+) -> tuple[CallSums, Fleet, Columns | None, npt.NDArray[np.int64] | None]:
+    """What a scenario comes to on the engine of a name, `SIMPY` or `COMPILED`.
+
+    Returns:
+        Sums of its calls and of all else; the columns if it is recorded, or else the histogram of latencies.
+    """
     if engine == COMPILED:
         told = _told(scenario, on_progress)
-        return told.sums(price), told.fleet, told.columns() if scenario.record else None
+        if scenario.record:
+            return told.sums(price), told.fleet, told.columns(), None
+        bins = np.sum([latency_bins.of(part_s) for part_s in told.latencies_s()], axis=0)
+        return told.sums(price), told.fleet, None, bins
     trace, platform, span = scenario.trace, scenario.platform, scenario.span
     columns = reference.run(
         trace, scenario.policy, platform, horizon_s=span.end_s, seed=scenario.seed, replication=scenario.replication,
@@ -89,7 +100,9 @@ def summed(
     )  # fmt: skip
     memory_mb = platform.deployed(trace.functions)["memory_mb"].to_numpy()
     sums = call_sums(columns, trace.service_s[: scenario.rows], memory_mb, span, price)
-    return sums, columns, columns if scenario.record else None
+    if scenario.record:
+        return sums, columns, columns, None
+    return sums, columns, None, latency_bins.of(latencies_s(columns.requests, span))
 
 
 def _told(scenario: Scenario, on_progress: Progress) -> Told:

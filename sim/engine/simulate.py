@@ -57,11 +57,11 @@ def simulate(
     if sums_only and is_plain(trace.functions, policy, platform):
         tally, percentiles = tallying.exactly(conditions.scenario(trace, record=False), on_progress)
         return tallying.result_of(tally, trace.functions, conditions, provider, about, percentiles)
-    sums, fleet, columns = summed(about["engine"], conditions.scenario(trace, record=record), price, on_progress)
+    sums, fleet, columns, bins = summed(about["engine"], conditions.scenario(trace, record=record), price, on_progress)
     deployed, span = platform.deployed(trace.functions), conditions.span
     instances = fleet_sums(fleet, deployed["memory_mb"].to_numpy(), span, price)
     table = metrics.per_function(sums, instances, deployed)
-    return Result(metrics.summarise(sums, instances, table, span, provider), table, about, columns)
+    return Result(metrics.summarise(sums, instances, table, span, provider), table, about, columns, bins)
 
 
 def conditions_of(

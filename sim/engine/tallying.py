@@ -155,9 +155,9 @@ def result_of(
     """
     summary, table = summarise(tally, conditions.platform.deployed(functions), conditions.span, provider)
     if percentiles is None:
-        return Result(summary, table, {**about, "percentiles": HISTOGRAM})
+        return Result(summary, table, {**about, "percentiles": HISTOGRAM}, latency_bins=tally.latency_bins)
     summary.update(pd.Series(percentiles))
-    return Result(summary, table, about)
+    return Result(summary, table, about, latency_bins=tally.latency_bins)
 
 
 def _kernels(name: str) -> Any:

@@ -82,7 +82,7 @@ def record_note(trace: Source, setting: Setting, engines: Iterable[str | None]) 
     """What a comparison lacks if nothing is recorded, under these engines; empty if all is."""
     if setting.record:
         return ""
-    said = "calls are not recorded: nothing is drawn over time, of latencies or of the phases of starts"
+    said = "calls are not recorded: nothing is drawn over time or of the phases of starts"
     return said if has_calls(trace) or COMPILED not in engines else f"{said}; percentiles of latencies are {HISTOGRAM}"
 
 

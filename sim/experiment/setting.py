@@ -16,7 +16,7 @@ class Setting:
 
     Attributes:
         record: whether calls and instances are looked at one by one when a run is over; if not, it has all numbers, but
-            nothing that is drawn over time, of latencies or of the phases of starts.
+            nothing that is drawn over time or of the phases of starts.
     """
 
     platform: Platform

@@ -37,7 +37,7 @@ class Policy:
 
     @property
     def recorded(self) -> bool:
-        """Whether its runs recorded their calls: only then there is anything over time, of latencies or of starts."""
+        """Whether its runs recorded their calls: only then there is anything over time or of starts."""
         return all(digest.recorded for digest in self.digests)
 
     @property

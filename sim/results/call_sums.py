@@ -178,7 +178,7 @@ def downloaded_mb(starts: Starts, arrival_s: FloatArray, span: Span) -> float:
 def latencies(columns: Columns, span: Span) -> dict[str, float]:
     """Percentiles of latency, and the mean wait, of the counted calls that started; seconds."""
     requests = columns.requests
-    chosen = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
+    chosen = _measured(requests, span)
     latency_s = _since_arrival_s(requests.end_s, requests, chosen)
     values = {percentile_name(p): quantile(latency_s, p / 100) for p in TAIL}
     values["latency_mean_s"] = _mean(latency_s)
@@ -187,6 +187,16 @@ def latencies(columns: Columns, span: Span) -> dict[str, float]:
     values["wait_mean_s"] = _mean(wait_s)
     values["cold_wait_mean_s"] = _mean(wait_s[requests.start_kind[chosen] == COLD])
     return values
+
+
+def latencies_s(requests: Requests, span: Span) -> FloatArray:
+    """The latencies of the counted calls that started, in order of rows."""
+    return _since_arrival_s(requests.end_s, requests, _measured(requests, span))
+
+
+def _measured(requests: Requests, span: Span) -> npt.NDArray[np.bool_]:
+    measured: npt.NDArray[np.bool_] = (requests.arrival_s >= span.start_s) & (requests.start_kind != NOT_STARTED)
+    return measured
 
 
 def percentile_name(p: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.results import latency_bins
 from sim.results.call_sums import Span
 from sim.results.columns import CHUNK, COLD, NOT_STARTED, Columns, Decisions, FloatArray, no_decisions
 from sim.results.metrics import MB_PER_GB
@@ -43,7 +44,8 @@ class Digest:
         phases: `phase` and `seconds`, what it took in all `starts` that counted calls caused.
         starts: their number.
 
-    Of a run that did not record its calls `tail`, `timeline`, `phases` and `decisions` have no rows.
+    Of a run that did not record its calls `timeline`, `phases` and `decisions` have no rows, and `tail` has latencies from
+    a histogram (`sim.results.latency_bins`) and no waits (NaN).
     """
 
     summary: pd.Series
@@ -65,8 +67,9 @@ def digest(result: Result) -> Digest:
     columns, span = result.columns, Span(result.about["warm_up_s"], result.about["horizon_s"])
     functions = result.functions.drop(columns=list(NAMES))
     if columns is None:
-        none = pd.DataFrame()
-        return Digest(result.summary, functions, none, none, none, no_decisions().frame(), starts=0)
+        assert result.latency_bins is not None
+        tail, none = _binned_tail(result.latency_bins), pd.DataFrame()
+        return Digest(result.summary, functions, tail, none, none, no_decisions().frame(), starts=0)
     counted = columns.starts.row[columns.requests.arrival_s[columns.starts.row] >= span.start_s]
     return Digest(
         summary=result.summary,
@@ -88,6 +91,11 @@ def _tail(columns: Columns, span: Span) -> pd.DataFrame:
         since_s -= requests.arrival_s[chosen]
         table[name] = np.quantile(since_s, 1 - SURVIVAL) if since_s.size else np.full(SURVIVAL.size, np.nan)
     return pd.DataFrame(table)
+
+
+def _binned_tail(bins: npt.NDArray[np.int64]) -> pd.DataFrame:
+    latency_s = latency_bins.quantiles(bins, (1 - SURVIVAL).tolist())
+    return pd.DataFrame({"survival": SURVIVAL, "latency_s": latency_s, "wait_s": np.full(SURVIVAL.size, np.nan)})
 
 
 def _phases(columns: Columns, span: Span) -> pd.DataFrame:

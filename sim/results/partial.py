@@ -126,5 +126,6 @@ def together(parts: Sequence[PartialResult], provider: ProviderPrice) -> Result:
         raise ConfigError(f"the parts have {there:,} of {first.functions_in_all:,} functions{more}")
     functions = pd.concat([part.functions for part in parts]).iloc[np.argsort(place)].reset_index(drop=True)
     span = Span(first.about["warm_up_s"], first.about["horizon_s"])
-    summary, table = summarise(merged([part.tally for part in parts]), functions, span, provider)
-    return Result(summary, table, {**first.about, "percentiles": HISTOGRAM})
+    tally = merged([part.tally for part in parts])
+    summary, table = summarise(tally, functions, span, provider)
+    return Result(summary, table, {**first.about, "percentiles": HISTOGRAM}, latency_bins=tally.latency_bins)

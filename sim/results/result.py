@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sim.results.columns import Columns
@@ -25,12 +27,15 @@ class Result:
         functions: a row a function: counts, instance-seconds by state, user cost.
         about: policy, engine, seed, replication and measured span.
         columns: what the engine recorded; None if the run did not.
+        latency_bins: of a run that did not, the histogram of the latencies of the counted calls that started
+            (`sim.results.latency_bins`), int64; None if it did.
     """
 
     summary: pd.Series
     functions: pd.DataFrame
     about: Mapping[str, Any]
     columns: Columns | None = None
+    latency_bins: npt.NDArray[np.int64] | None = None
 
     @cached_property
     def invocations(self) -> pd.DataFrame | None:

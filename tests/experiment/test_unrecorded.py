@@ -17,8 +17,9 @@ from sim.experiment.notes import workload_note
 from sim.experiment.setting import Setting
 from sim.experiment.sharing import TraceOnDisk, share
 from sim.platform.startup.models import PhasedStart
-from sim.policies import FixedWindow, HybridHistogram, Knative
+from sim.policies import FixedWindow, HybridHistogram, KeepAlive, Knative
 from sim.report.gallery import gallery
+from sim.results import latency_bins
 from sim.results.digest import Digest, digest
 from sim.results.store import decode, encode
 from sim.workload.counted import CountedTrace
@@ -67,15 +68,18 @@ def test_counts_are_never_made_calls(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_figures_are_those_that_need_no_record(tmp_path: Path) -> None:
     trace = counts(tmp_path / "counts")
-    figures = []
+    figures, tails = [], []
     for record in (True, False):
         outcome = sim.run_experiment(
             tmp_path / str(record), trace, POLICIES, PLATFORM, record=record, engine="compiled", jobs=1
         )
         figures.append([drawn.name for drawn in gallery(outcome.variants[0])])
-    lost = {"latency_tail", "instances", "memory", "phases"}
+        tails.append(outcome.variants[0].digests["histogram"][0].tail)
+    lost = {"instances", "memory", "phases"}
     assert lost < set(figures[0])
     assert figures[1] == [name for name in figures[0] if name not in lost]
+    np.testing.assert_array_equal(tails[1]["survival"], tails[0]["survival"])
+    np.testing.assert_allclose(tails[1]["latency_s"], tails[0]["latency_s"], rtol=PERCENTILES, atol=1e-6)
 
 
 @pytest.mark.parametrize("engine", ["simpy", "compiled"])
@@ -180,9 +184,22 @@ def test_a_digest_without_a_record_is_read_as_it_was_written() -> None:
     assert not made.recorded
     assert not read.recorded
     assert encode(read) == encode(made)
-    for name in ("tail", "timeline", "phases", "decisions"):
+    for name in ("timeline", "phases", "decisions"):
         assert len(getattr(read, name)) == 0
     assert isinstance(read, Digest)
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_latencies_are_counted_whoever_replays(policy: KeepAlive) -> None:
+    trace = sim.load_trace("traces/default").slice(0, 3600)
+    options = {"warm_up_s": 600.0}
+    recorded = sim.simulate(trace, policy, PLATFORM, **options)
+    requests = recorded.columns.requests
+    expected = latency_bins.of((requests.end_s - requests.arrival_s)[requests.arrival_s >= 600.0])
+    assert recorded.latency_bins is None
+    for engine in ("simpy", "compiled"):
+        found = sim.simulate(trace, policy, PLATFORM, engine=engine, record=False, **options).latency_bins
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_what_cannot_be_streamed_is_told(tmp_path: Path) -> None:
