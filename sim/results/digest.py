@@ -44,7 +44,7 @@ class Digest:
         phases: `phase` and `seconds`, what it took in all `starts` that counted calls caused.
         starts: their number.
 
-    Of a run that did not record its calls `timeline`, `phases` and `decisions` have no rows, and `tail` has no waits (NaN)
+    If a run did not record its calls, `timeline`, `phases` and `decisions` have no rows, and `tail` has no waits (NaN)
     and the latencies of a histogram (`sim.results.latency_bins`).
     """
 
