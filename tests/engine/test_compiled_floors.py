@@ -119,6 +119,11 @@ def test_of_counts_far_more_than_there_is_room_for_at_first(arrivals: str) -> No
     assert_as_recorded(counts, ProvisionedFloor(2, 3.0), Platform(start_s=0.001, max_lifetime_s=0.006))
 
 
+def test_of_counts_far_more_after_the_last_call() -> None:
+    counts = source({(0, 0): 3, (0, 1): 2}, Recipe("even", "mean"), spans=((0, 120),))
+    assert_as_recorded(counts, ProvisionedFloor(1, 3.0), Platform(start_s=0.001, max_lifetime_s=0.05))
+
+
 @pytest.mark.parametrize("life_s", [900.0, Exponential(1200.0)], ids=repr)
 @pytest.mark.parametrize("policy", [ProvisionedFloor(1, 60.0), ProvisionedFloor(5)], ids=repr)
 def test_the_embedded_trace(policy: ProvisionedFloor, life_s: float | Exponential) -> None:
