@@ -106,8 +106,8 @@ def compare(
     """Replay a trace under several policies, with the same arrivals, durations and start draws for each.
 
     Args:
-        trace: what arrives; drawn anew in every replication if its source is counts. What is not in
-            memory (`open_trace`, `AzureScale`) is the same in all of them, and needs ``record=False``.
+        trace: what arrives; drawn anew in every replication if its source is counts. What is not in memory
+            (`open_trace`, ``AzureScale().parts()``) is the same in all of them, and needs ``record=False``.
         policies: a label and a policy for each row.
         platform: as for `simulate`, like all that is not named here.
         engine: as for `simulate`.

@@ -67,11 +67,9 @@ def tune(words: Sequence[str]) -> None:
     run = run_config.build_run(values, presets, trust)
     if run.study is not None or len(run.policies) != 1 or len(run.variants) != 1:
         raise ConfigError("tune: choose one policy, e.g. policy='[fixed_10m]', and vary nothing")
-    parameters = [_parameter(word) for word in given.parameter]
-    trace = trace_key(run.variants[0].load())
-    context = json.dumps([own_sources(), trace, {k: values[k] for k in CONTEXT}], sort_keys=True)
-    search = Search(given.out, parameters, given.metrics.split(","), run.setting.seed, context)
     [(name, node)] = values["policies"].items()
+    parameters = [_parameter(word) for word in given.parameter]
+    search = _prepared(given, values, run, parameters)
     for parameter in parameters:
         if parameter.name not in node:
             raise ConfigError(f"{parameter.name}: {name} has no such parameter; it has {', '.join(list(node)[1:])}")
@@ -97,6 +95,15 @@ def tune(words: Sequence[str]) -> None:
         whole = {**values, "policies": found}
         policies = {label: build(each, f"policies.{label}", KeepAlive, trust) for label, each in found.items()}
         Job(replace(run, policies=policies), config.to_yaml(whole), ["tune", *words], folder, console, started).do()
+
+
+def _prepared(
+    given: argparse.Namespace, values: Mapping[str, Any], run: Run, parameters: Sequence[Parameter]
+) -> Search:
+    """The search that was asked for; another context of the same folder is another search."""
+    trace = trace_key(run.variants[0].load())
+    context = json.dumps([own_sources(), trace, {k: values[k] for k in CONTEXT}], sort_keys=True)
+    return Search(given.out, parameters, given.metrics.split(","), run.setting.seed, context)
 
 
 def _search(

@@ -91,8 +91,7 @@ def summed(
         told = _told(scenario, on_progress)
         if scenario.record:
             return told.sums(price), told.fleet, told.columns(), None
-        bins = np.sum([latency_bins.of(part_s) for part_s in told.latencies_s()], axis=0)
-        return told.sums(price), told.fleet, None, bins
+        return told.sums(price), told.fleet, None, told.latency_bins()
     trace, platform, span = scenario.trace, scenario.platform, scenario.span
     columns = reference.run(
         trace, scenario.policy, platform, horizon_s=span.end_s, seed=scenario.seed, replication=scenario.replication,

@@ -28,7 +28,7 @@ from sim.experiment.cells import Cell, cell_key, trace_key
 from sim.experiment.fingerprint import own_sources
 from sim.experiment.index import Index, IndexedVariant
 from sim.experiment.manifest import trace_facts
-from sim.experiment.notes import has_calls, platform_note, record_note, workload_note
+from sim.experiment.notes import looked_at, platform_note, record_note, workload_note
 from sim.experiment.replications import Replications
 from sim.experiment.runner import Runner, failures_in_words
 from sim.experiment.setting import Setting, require_instance
@@ -199,12 +199,11 @@ def _frontier(trace: Source, variant: Variant, policies: Mapping[str, KeepAlive]
     It looks at every call, so where nothing is recorded it is there only if calls are in memory in any case.
     """
     setting = variant.setting
-    if not isinstance(trace, Trace) or not (setting.record or has_calls(trace)):
-        return None
-    if any(variant.setting_of(label).platform != setting.platform for label in policies):
+    known = looked_at(trace, setting)
+    if known is None or any(variant.setting_of(label).platform != setting.platform for label in policies):
         return None
     curve = window_curve(
-        trace, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
+        known, setting.platform, warm_up_s=setting.warm_up_s, horizon_s=setting.horizon_s, approximate=True
     )
     points = curve.frontier.points(FRONTIER_POINTS)
     rates = points["cold_start_rate"].tolist()

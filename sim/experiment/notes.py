@@ -34,15 +34,16 @@ def workload_note(trace: Source, setting: Setting) -> str:
     )
 
 
-def has_calls(trace: Source) -> bool:
-    """Whether the calls of a trace are in memory already."""
-    return isinstance(trace, Trace) and trace.counts is None
+def looked_at(trace: Source, setting: Setting) -> Trace | None:
+    """The trace, if its calls are looked at one by one: because runs record, or as they are in memory in any case."""
+    return trace if isinstance(trace, Trace) and (setting.record or trace.counts is None) else None
 
 
 def _calls(trace: Source, span: Span, setting: Setting) -> str:
     """How many are measured; of a trace that is larger than memory they are not counted, but all are known."""
-    if isinstance(trace, Trace) and (setting.record or has_calls(trace)):
-        inside = (trace.arrival_s >= span.start_s) & (trace.arrival_s <= span.end_s)
+    known = looked_at(trace, setting)
+    if known is not None:
+        inside = (known.arrival_s >= span.start_s) & (known.arrival_s <= span.end_s)
         return _several(int(np.count_nonzero(inside)), "call")
     whole = span.start_s == 0 and span.end_s == trace.horizon_s
     calls = _several(int(trace.calls_per_function.sum()), "call")
@@ -83,7 +84,8 @@ def record_note(trace: Source, setting: Setting, engines: Iterable[str | None]) 
     if setting.record:
         return ""
     said = "calls are not recorded: nothing is drawn over time or of the phases of starts"
-    return said if has_calls(trace) or COMPILED not in engines else f"{said}; percentiles of latencies are {HISTOGRAM}"
+    exact = looked_at(trace, setting) is not None or COMPILED not in engines
+    return said if exact else f"{said}; percentiles of latencies are {HISTOGRAM}"
 
 
 def intervals_note(source: IntervalSource, replications: int, apps: int, frozen: str | None, missed: str = "") -> str:

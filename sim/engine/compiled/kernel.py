@@ -12,7 +12,7 @@ from math import inf, nan
 from typing import Any
 
 from sim.engine.compiled.choice import choose, end_idle, put_idle
-from sim.engine.compiled.draws import phase_s, start_up_s
+from sim.engine.compiled.draws import phase_s
 from sim.engine.compiled.floor import claimed_held, settle_floor
 from sim.engine.compiled.heap import push
 from sim.engine.compiled.jit import SOURCES, entry, part, signed, unsigned
@@ -62,7 +62,7 @@ from sim.engine.compiled.layout import (
     Served,
 )
 from sim.engine.compiled.learning import arrived, claimed, ended, settle_learning, wake
-from sim.engine.compiled.pool import expires_s, has_room, new_line, settle, start_unasked
+from sim.engine.compiled.pool import expires_s, has_room, new_line, settle, start, start_unasked
 from sim.engine.compiled.sums import billed_s, billed_start_s, count_latency, inside_s
 from sim.results import columns as told
 
@@ -219,17 +219,11 @@ def serve_warm(run: Run, i: int, row: int, place: int) -> None:
 @part
 def launch(run: Run, i: int, row: int) -> int:
     """Start an instance for a call, or for a ping, which is no call to its unit; returns its line."""
-    calls, units, lines = run.calls, run.state.units, run.lines
+    calls, units = run.calls, run.state.units
     function, now_s = calls.function[i], calls.arrival_s[i]
-    unit = units[function, UNIT]
     if row >= calls.rows:
-        return start_unasked(run, function, unit, now_s)
-    k = units[function, CALLED]
-    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, True)
-    line = new_line(run, function, unit, row, now_s)
-    lines.number[line, START] = k
-    lines.time_s[line, READY], lines.time_s[line, HANDLER] = now_s + up_s, handler_s
-    return line
+        return int(start_unasked(run, function, units[function, UNIT], now_s))
+    return int(start(run, function, units[function, UNIT], units[function, CALLED], row, now_s))
 
 
 @part

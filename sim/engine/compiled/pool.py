@@ -92,15 +92,21 @@ def new_line(run: Run, function: int, unit: int, name: int, now_s: float) -> int
 
 
 @part
+def start(run: Run, function: int, unit: int, k: int, name: int, now_s: float) -> int:
+    """An instance begins its start number `k`, asked for by the call that it is named after, or by none; its line."""
+    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, name >= 0)
+    line = new_line(run, function, unit, name, now_s)
+    run.lines.number[line, START] = k
+    run.lines.time_s[line, READY], run.lines.time_s[line, HANDLER] = now_s + up_s, handler_s
+    return line
+
+
+@part
 def start_unasked(run: Run, function: int, unit: int, now_s: float) -> int:
     """An instance that no call asked for begins to start; returns its line."""
     k = run.state.units[unit, UNASKED]
     run.state.units[unit, UNASKED] += 1
-    up_s, handler_s = start_up_s(run.draws, run.terms, function, k, False)
-    line = new_line(run, function, unit, -1 - k, now_s)
-    run.lines.number[line, START] = k
-    run.lines.time_s[line, READY], run.lines.time_s[line, HANDLER] = now_s + up_s, handler_s
-    return line
+    return int(start(run, function, unit, k, -1 - k, now_s))
 
 
 @part

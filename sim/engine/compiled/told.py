@@ -13,6 +13,7 @@ from sim.engine.compiled.lives import in_order, instances
 from sim.engine.compiled.order import quantiles
 from sim.engine.compiled.setup import Prepared
 from sim.platform.startup.parts import NO_TABLE
+from sim.results import latency_bins
 from sim.results.call_sums import TAIL, CallSums, downloaded_mb, percentile_name
 from sim.results.columns import (
     Allocations,
@@ -153,6 +154,11 @@ class Told:
     def latencies_s(self) -> Sequence[FloatArray]:
         """The latencies of the counted calls that started, in any order, in any number of arrays."""
         return self._prepared.latencies_s()
+
+    def latency_bins(self) -> IntArray:
+        """The histogram of these."""
+        bins: IntArray = np.sum([latency_bins.of(part_s) for part_s in self.latencies_s()], axis=0)
+        return bins
 
     def asked_starts(self) -> IntArray:
         """How many starts of each function began inside the span because of calls, int64[F]."""

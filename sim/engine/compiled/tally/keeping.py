@@ -57,7 +57,7 @@ def make_calls(run: Run, cells: Cells, drawn: Drawn, function: int, at: Array) -
 def next_calls(
     run: Run, cells: Cells, drawn: Drawn, columns: Columns, function: int, at: Array, most: int
 ) -> bool:  # fmt: skip
-    """See to the next calls of the open function, from `CALL_AT` to `STOP_AT`; false if there are enough for now.
+    """See to the next calls of the open function, from `CALL_AT` to `STOP_AT`; false if the pass has had enough.
 
     Of a function that has no more, there are none.
     """
@@ -71,6 +71,24 @@ def next_calls(
             return False
         at[STOP_AT] = make_calls(run, cells, drawn, function, at)
     return True
+
+
+@part
+def serve_calls(
+    run: Run, cells: Cells, drawn: Drawn, columns: Columns, function: int, at: Array, most: int,
+    observe: Callable[..., Any], decide: Callable[..., Any],
+) -> int:  # fmt: skip
+    """Serve the calls of the open function from where it stood; returns why that ends."""
+    while True:
+        for i in range(at[CALL_AT], at[STOP_AT]):
+            if not come(run, unsigned(i), observe, decide):
+                at[CALL_AT] = i
+                return FULL
+        at[CALL_AT] = at[STOP_AT]
+        if not next_calls(run, cells, drawn, columns, function, at, most):
+            return PAUSED
+        if at[CALL_AT] == at[STOP_AT]:
+            return DONE
 
 
 def _keeper(sources: str) -> Any:
@@ -92,16 +110,9 @@ def _keeper(sources: str) -> Any:
             if not at[OPEN]:
                 open_function(run, function)
                 at[OPEN], at[ROW_AT] = 1, cells.begin[function] if cells.begin.size else 0
-            while True:
-                for i in range(at[CALL_AT], at[STOP_AT]):
-                    if not come(run, unsigned(i), observe, decide):
-                        at[CALL_AT] = i
-                        return FULL
-                at[CALL_AT] = at[STOP_AT]
-                if not next_calls(run, cells, drawn, columns, function, at, most):
-                    return PAUSED
-                if at[CALL_AT] == at[STOP_AT]:
-                    break
+            ended = serve_calls(run, cells, drawn, columns, function, at, most, observe, decide)
+            if ended != DONE:
+                return int(ended)
             goes_on = left_open and at[FUNCTION_AT] == chosen.size - 1
             if not (goes_on or finish(run, function, function + 1, decide)):
                 return FULL

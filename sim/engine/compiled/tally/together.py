@@ -9,7 +9,6 @@ from sim.engine.compiled import layout
 from sim.engine.compiled.engine import run
 from sim.engine.compiled.scenario import Scenario
 from sim.engine.compiled.told import Told
-from sim.results import latency_bins
 from sim.results.fleet_sums import fleet_sums
 from sim.results.tally import Tally
 
@@ -42,5 +41,5 @@ def tally(scenario: Scenario, function: IntArray) -> Tally:
         },
         charge_usd=calls.charge_usd,
         other_usd=fleet.user_usd,
-        latency_bins=np.sum([latency_bins.of(part_s) for part_s in told.latencies_s()], axis=0),
+        latency_bins=told.latency_bins(),
     )  # fmt: skip

@@ -100,7 +100,7 @@ class Times:
         return block.without(np.abs(took - self._raw(block, _DURATION) * unit) > tolerance, self.column[_END], rule)
 
     def of(self, block: Block) -> tuple[FloatArray, FloatArray]:
-        """Arrivals, in units of `per_s` from what is zero for now, and durations in seconds, of checked rows."""
+        """Arrivals, in units of `per_s` from the zero so far, and durations in seconds, of checked rows."""
         arrival = self._arrivals(block)
         if not self.from_first:
             self.rounded += int((arrival < 0).sum())
