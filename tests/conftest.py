@@ -35,3 +35,19 @@ def shared() -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     return folder
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small trace."""
+    from command import small_trace  # not above: what it imports may read the environment set there
+
+    return small_trace(tmp_path_factory.mktemp("traces") / "small")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, in which the test works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KEEPWARM_TRUST", raising=False)
+    return tmp_path

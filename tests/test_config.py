@@ -1,34 +1,24 @@
-"""Configurations: every one shipped is built, changed ones are labelled, wrong ones refused before anything runs."""
+"""Configurations: every one shipped is built, parts of one are loaded alone, and changed ones are labelled."""
 
-import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from command import keepwarm, small_trace
+from compositions import FOLDER, build, write
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 import sim
-from sim import config, run_config
+from sim import config
 from sim.core.build import Trust, resolve
 from sim.core.errors import ConfigError
 from sim.platform.startup import ConstantStart
 
-FOLDER = config.config_dir()
 FILES = sorted(path.relative_to(FOLDER) for path in FOLDER.glob("*/**/*.yaml"))
-ALONE = ["executor.jobs=1", "report=false"]  # workers would not find the modules that these tests swap
-SMALL = ["platform=constant_start", "policy=[fixed_1m]", *ALONE]
-
-
-def build(*overrides: str, extra: tuple[Path, ...] = ()) -> run_config.Run:
-    composed = config.plain(config.compose_config(overrides, extra=extra))
-    return run_config.build_run(composed, [*extra, FOLDER], Trust())
 
 
 def labels(*overrides: str, **options: object) -> list[str]:
@@ -47,12 +37,6 @@ def chosen(file: Path) -> list[str]:
         overrides = ["platform.start.path=."]
     path = ["workload.path=somewhere"] if "path: ???" in (FOLDER / file).read_text() else []
     return [*overrides, f"{group}={name}", *path]
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 # What is shipped
@@ -97,6 +81,11 @@ def test_the_default_run_compares_what_make_run_promises() -> None:
         "no_keep_alive", "fixed_1m", "fixed_2m", "fixed_10m", "fixed_60m", "keep_forever", "clairvoyant"
     ]  # fmt: skip
     assert (run.setting.seed, run.replications.min, run.setting.warm_up_s, run.setting.horizon_s) == (0, 1, 0.0, None)
+
+
+def test_a_configuration_is_written_as_it_was_read() -> None:
+    plain = config.plain(config.compose_config(["platform=constant_start"]))
+    assert OmegaConf.to_container(OmegaConf.create(config.to_yaml(plain))) == plain
 
 
 # load_platform
@@ -230,319 +219,8 @@ def test_labels_name_rows_apart() -> None:
     assert list(run.policies) == ["fixed_1m", "fixed_2m (window_s=60)"]
 
 
-# Policies of which one would silently take another's place
-
-
-def test_a_policy_named_twice() -> None:
-    with pytest.raises(ConfigError, match="the policy fixed_1m is named twice"):
-        build("policy=[fixed_1m,fixed_2m,fixed_1m]")
-
-
-def test_a_policy_named_twice_in_an_experiment(tmp_path: Path) -> None:
-    write(tmp_path / "experiment" / "twice.yaml",
-          "# @package _global_\ndefaults:\n  - override /policy: [fixed_1m, keep_forever, keep_forever]\n")  # fmt: skip
-    with pytest.raises(ConfigError, match="the policy keep_forever is named twice"):
-        build("experiment=twice", extra=(tmp_path,))
-
-
-@pytest.mark.parametrize("first_line", ["", "# @package policies.fixed_1m\n", "# @package _global_\n"])
-def test_a_preset_that_does_not_lie_under_its_name(tmp_path: Path, first_line: str) -> None:
-    write(tmp_path / "policy" / "mine.yaml", f"{first_line}_target_: sim.policies.FixedWindow\nwindow_s: 7\n")
-    with pytest.raises(ConfigError, match=r"policy/mine\.yaml: its first line must be: # @package policies\.mine"):
-        build("policy=[fixed_1m,mine]", extra=(tmp_path,))
-
-
-def test_a_file_that_would_be_passed_over(tmp_path: Path) -> None:
-    write(tmp_path / "policy" / "fixed_1m.yaml",
-          "# @package policies.fixed_1m\n_target_: sim.policies.FixedWindow\nwindow_s: 7\n")  # fmt: skip
-    done = keepwarm("run", *SMALL, f"--config-dir={tmp_path}")
-    assert done.status == 2
-    assert "would not be used: keepwarm has a policy/fixed_1m.yaml of its own" in done.err
-
-
-# Overrides and files that are wrong
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("seed", "seed: not an override; write key=value, lists as key='[a,b]'"),
-        ("policy=[fixed_1m", "policy=[fixed_1m: not an override"),
-        ("=3", "=3: not an override"),
-        ("policy.fixed_10m.window_s=", "write policies.fixed_10m.window_s="),
-        ("policy.fixed_10m.window_s=3", "write policies.fixed_10m.window_s=3"),
-        ("+policy.mine.x=3", "write +policies.mine.x=3"),
-        ("policy.window_s=3", "policy.window_s: there is no such key"),
-        ("platfrom=default", "platfrom: there is no such key"),
-        ("sed=1", "sed: there is no such key"),
-        ("seed.x=1", "seed.x: there is no such key"),
-        ("policies.fixed_9m.window_s=1", "policies.fixed_9m.window_s: there is no such key"),
-        ("policies.fixed_1m.windo=1", "policies.fixed_1m.windo: there is no such key"),
-        ("policy=[fixed_9m]", "there is no policy called 'fixed_9m'; there is "),
-        ("platform=nope", "there is no platform called 'nope'; there is "),
-        ("pricing@provider=nope", "there is no pricing called 'nope'; there is "),
-        ("experiment=nope", "experiment"),
-        ("platform=null", "platform=null: name one of "),
-        ("engine=5", "engine=5: name one of "),
-        ("seed=1,2", "seed=1,2: several values; to sweep over them add --multirun, for a list write key='[a,b]'"),
-        ("policy=fixed_1m,fixed_2m", "several values"),
-    ],
-)
-def test_overrides_that_are_refused(override: str, message: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        config.compose_config(["platform=constant_start", override])
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["policies.fixed_1m.window_s="], "policies.fixed_1m.window_s: expected a number, got nothing"),
-        (["policies.fixed_1m.window_s=abc"], "policies.fixed_1m.window_s: expected a number, got 'abc'"),
-        (["policies.fixed_1m.window_s=null"], "policies.fixed_1m.window_s: expected a number, got nothing"),
-        (["policies.fixed_1m.window_s=-1"], "policies.fixed_1m: FixedWindow: window_s must be a number of seconds"),
-        (["policies.fixed_1m.window_s=nan"], "policies.fixed_1m: FixedWindow: window_s must be a number of seconds"),
-        (["+policies.fixed_1m.windo=1"], "policies.fixed_1m.windo: there is no such parameter; there is window_s"),
-        (["policies.fixed_1m=5"], "policies.fixed_1m: expected a mapping with _target_, got 5"),
-        (["policies.fixed_1m=null"], "policies.fixed_1m: expected a mapping with _target_, got nothing"),
-        (["~policies.fixed_1m._target_"], "policies.fixed_1m: expected a mapping with _target_, got {'window_s': 60"),
-        (["policies=5"], "policies: expected a mapping, got 5"),
-        (["policies=null"], "no policy is named: choose some, e.g. policy='[fixed_1m,fixed_10m]'"),
-        (["~policies"], "no policy is named"),
-        (["~platform"], "platform must be given"),
-        (["~seed"], "seed must be given"),
-        (["~workload"], "workload must be given"),
-        (["+extra=1"], "extra: there is no such key; there is workload, platform, policies"),
-        (["workload.path="], "workload.path must be given"),
-        (["workload.path=null"], "workload.path: expected text or Path, got nothing"),
-        (["~workload.path"], "workload: path must be given"),
-        (["workload=azure2019"], "workload.path must be given: workload.path=..."),
-        (["+workload.format=5"], "workload.format: expected text or null, got 5"),
-        (["engine.name=warp"], "engine.name: there is no engine 'warp'; there is "),
-        (["seed=1.5"], "seed: expected a whole number, got 1.5"),
-        (["seed=true"], "seed: expected a whole number, got True"),
-        (["seed="], "seed: expected a whole number, got nothing"),
-        (["replications=0"], "replications.min must be a whole number >= 1, not 0"),
-        (["replications=many"], "replications: expected a whole number or a mapping, got 'many'"),
-        (["warm_up_s=soon"], "warm_up_s: expected a number, got 'soon'"),
-        (["horizon_s=soon"], "horizon_s: expected a number or null, got 'soon'"),
-        (["platform.start_s=abc"], "platform.start_s: expected a number or null, got 'abc'"),
-        (["platform=default", "platform.start.phases.create=abc"],
-         "platform.start.phases.create: expected Phase or Distribution or a number, got 'abc'"),
-        (["platform=default", "+platform.start.phases.fly=1"], "platform.start: unknown start phase 'fly'"),
-        (["platform._target_=sim.results.pricing.PriceBook"], "platform.start_s: there is no such parameter"),
-        (["pricing=provider_ec2_m5"], "pricing: sim.results.pricing.ProviderPrice is not a PriceBook"),
-        (["pricing.bills_start_up=1"], "pricing.bills_start_up: expected true or false, got 1"),
-        (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found"),
-        (["seed=${seed}"], "seed: Recursive interpolation detected"),
-        (["seed=${unheard:1}"], "seed: Unsupported interpolation type unheard"),
-    ],
-)  # fmt: skip
-def test_values_that_are_refused(overrides: list[str], message: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        build(*SMALL, *overrides)
-    assert str(error.value).startswith(message)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("window_s: [1", "expected ',' or ']'"),
-        ("window_s: 1\nwindow_s: 2", "duplicate key window_s"),
-        ("\tx: 1", "found character '\\t'"),
-        ("x: \x00", "special characters are not allowed"),
-    ],
-)
-def test_a_file_that_is_no_yaml(tmp_path: Path, text: str, words: str) -> None:
-    write(tmp_path / "policy" / "mine.yaml", f"# @package policies.mine\n{text}\n")
-    with pytest.raises(ConfigError) as error:
-        build("policy=[mine]", extra=(tmp_path,))
-    assert words in str(error.value)
-    assert "mine.yaml" in str(error.value)
-    assert "\n" not in str(error.value)
-
-
 @pytest.mark.parametrize("name", ["plain", "with space", "a,b [c] (d) {e}", "x='y'", "ü", "a\\b"])
 def test_a_folder_of_configs_may_have_any_name(tmp_path: Path, name: str) -> None:
     write(tmp_path / name / "policy" / "mine.yaml",
           "# @package policies.mine\n_target_: sim.policies.KeepForever\n")  # fmt: skip
     assert labels("policy=[mine]", extra=(tmp_path / name,)) == ["mine"]
-
-
-def test_a_folder_of_configs_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no folder of configs at .*nowhere"):
-        build(extra=(tmp_path / "nowhere",))
-
-
-# Whom the user trusts
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "trusted"),
-    [
-        ([], "", ()),
-        ([], "a", ("a",)),
-        (["b"], "a, c.d ,", ("b", "a", "c.d")),
-        (["a,b"], "", ("a", "b")),
-    ],
-)
-def test_trust_comes_from_arguments_and_environment(
-    monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: str, trusted: tuple[str, ...]
-) -> None:
-    monkeypatch.setenv("KEEPWARM_TRUST", environment)
-    assert config.trusted(arguments) == Trust(trusted)
-
-
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_trace(tmp_path_factory.mktemp("traces") / "small")
-
-
-@pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's folder: a package with a policy, and a preset of it. Whoever imports the package leaves a mark."""
-    write(tmp_path / "minepkg" / "__init__.py", f"open({str(tmp_path / 'imported')!r}, 'w').close()\n")
-    write(tmp_path / "minepkg" / "rules.py", """
-import logging
-from dataclasses import dataclass
-import sim
-
-@dataclass(frozen=True)
-class Double(sim.policies.KeepAlive):
-    window_s: float = 1.0
-
-    def windows_s(self, future):
-        return 2 * self.window_s
-
-class Handler(logging.StreamHandler):
-    pass
-""")  # fmt: skip
-    write(tmp_path / "conf" / "policy" / "double.yaml",
-          "# @package policies.double\n_target_: minepkg.rules.Double\nwindow_s: 300\n")  # fmt: skip
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "modules", sys.modules.copy())
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_a_users_policy_runs_if_its_package_is_trusted(mine: Path, trace: Path) -> None:
-    done = keepwarm("run", "--config-dir", "conf", "--trust=minepkg", "platform=constant_start", "hydra.run.dir=run",
-                    "policy=[double,fixed_10m]", f"workload.path={trace}", *ALONE)  # fmt: skip
-    assert done.status == 0, done.err
-    table = pd.read_csv("run/comparison.csv").set_index("policy")
-    assert table.loc["double", "cold_starts"] == table.loc["fixed_10m", "cold_starts"]
-    assert table.loc["double", "policy_value"] == "Double(window_s=300)"
-
-
-def test_a_package_is_trusted_by_the_environment(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEEPWARM_TRUST", "other,minepkg")
-    done = keepwarm("run", "--config-dir=conf", "platform=constant_start", "policy=[double]", "workload.path=nowhere")
-    assert (done.status, done.err) == (2, "error: nowhere: there is no such file or folder\n")
-    assert (mine / "imported").exists()
-
-
-@pytest.mark.parametrize(
-    "words", [[], ["--trust", "minepk"], ["--trust=minepkg.rule"], ["+trust=minepkg"],
-              ["hydra.job.env_set={KEEPWARM_TRUST: minepkg}"]]
-)  # fmt: skip
-def test_no_config_can_make_itself_trusted(mine: Path, words: list[str]) -> None:
-    done = keepwarm("run", "--config-dir=conf", "platform=constant_start", "policy=[double]", *words)
-    assert done.status == 2
-    assert "not trusted" in done.err or "no such key" in done.err
-    assert not (mine / "imported").exists()
-    assert not (mine / "outputs").exists()
-
-
-EVIL = "# @package _global_\nhydra: {job_logging: {handlers: {console: {(): minepkg.rules.Handler}}}}\n"
-HYDRA_NODES = [
-    "launcher: {_target_: minepkg.rules.Double}",
-    "sweeper: {_target_: minepkg.rules.Double}",
-    "callbacks: {x: {_target_: minepkg.rules.Double}}",
-    "callbacks: {x: {_target_: logging.os.system, command: touch imported}}",
-    "callbacks: {x: {_target_: logging.config.fileConfig, fname: x}}",
-    "callbacks: {x: {_target_: hydra.utils.get_class, path: minepkg.rules.Double}}",
-    "callbacks: {x: {_target_: hydra._internal.utils._locate, path: minepkg.rules.Double}}",
-    "callbacks: {x: {_target_: sim.cli.Path}}",
-    "callbacks: {x: {_target_: simulator.X}}",
-    "callbacks: {x: {_target_: '${workload.format}'}}",
-    "job_logging: {handlers: {console: {class: minepkg.rules.Handler}}}",
-    "job_logging: {handlers: {console: {(): minepkg.rules.Handler}}}",
-    "job_logging: {handlers: {console: {stream: ext://minepkg.rules.Handler}}}",
-    "job_logging: {handlers: {console: {stream: '${workload.format}'}}}",
-    "job_logging: {formatters: {simple: {(): minepkg.rules.Handler}}}",
-    "job_logging: {filters: {x: {(): minepkg.rules.Handler}}}",
-    "job_logging: {filters: {x: {args: [{class: minepkg.rules.Handler}]}}}",
-    "hydra_logging: {handlers: {console: {class: minepkg.rules.Handler}}}",
-]
-
-
-@pytest.mark.parametrize("node", HYDRA_NODES)
-def test_hydra_builds_nothing_untrusted(mine: Path, node: str) -> None:
-    write(mine / "conf" / "experiment" / "evil.yaml",
-          f"# @package _global_\nworkload: {{format: 'ext://minepkg.rules'}}\nhydra:\n  {node}\n")  # fmt: skip
-    done = keepwarm("run", "--config-dir=conf", *SMALL, "experiment=evil")
-    assert done.status == 2
-    assert done.err.startswith("error: hydra.")
-    assert "trusted" in done.err or "not a class" in done.err or "dotted name" in done.err
-    assert not (mine / "imported").exists()
-    assert not (mine / "outputs").exists()
-
-
-@pytest.mark.parametrize("sweep", ["experiment=good,evil", "experiment=glob(*)", "experiment=glob([e*,g*])"])
-def test_every_job_of_a_sweep_is_looked_at_before_the_first(mine: Path, sweep: str) -> None:
-    write(mine / "conf" / "experiment" / "good.yaml", "# @package _global_\nseed: 1\n")
-    write(mine / "conf" / "experiment" / "evil.yaml", EVIL)
-    done = keepwarm("run", "--multirun", "--config-dir=conf", *SMALL, "seed=1,2,3", sweep)
-    assert done.status == 2
-    assert "minepkg.rules.Handler is not trusted" in done.err
-    assert not (mine / "imported").exists()
-    assert not (mine / "multirun").exists()
-
-
-def test_a_sweep_that_a_config_asks_for_is_looked_at_too(mine: Path) -> None:
-    write(mine / "conf" / "hydra" / "job_logging" / "evil.yaml",
-          "version: 1\nhandlers: {console: {(): minepkg.rules.Handler}}\nroot: {handlers: [console]}\n")  # fmt: skip
-    write(mine / "conf" / "experiment" / "good.yaml",
-          "# @package _global_\n"
-          "hydra: {mode: MULTIRUN, sweeper: {params: {hydra/job_logging: 'stdout,evil'}}}\n")  # fmt: skip
-    done = keepwarm("run", "--config-dir=conf", *SMALL, "experiment=good")
-    assert done.status == 2
-    assert "minepkg.rules.Handler is not trusted" in done.err
-    assert not (mine / "imported").exists()
-
-
-def test_hydra_may_build_what_the_user_trusts(mine: Path) -> None:
-    node = "# @package _global_\nhydra: {job_logging: {handlers: {console: {class: minepkg.rules.Handler}}}}\n"
-    write(mine / "conf" / "experiment" / "good.yaml", node)
-    done = keepwarm("run", "--config-dir=conf", "--trust=minepkg", *SMALL, "experiment=good", "workload.path=nowhere")
-    assert done.err == "error: nowhere: there is no such file or folder\n"
-
-
-@pytest.mark.parametrize(
-    "overrides", [["hydra/job_logging=default"], ["hydra/job_logging=none"], ["hydra.verbose=true"]]
-)
-def test_hydras_own_choices_are_allowed(mine: Path, overrides: list[str]) -> None:
-    done = keepwarm("run", *SMALL, *overrides, "workload.path=nowhere")
-    assert "error: nowhere: there is no such file or folder\n" in done.err
-
-
-def test_a_pickled_job_is_not_run_again(mine: Path) -> None:
-    done = keepwarm("run", "--experimental-rerun", "job.pickle")
-    assert (done.status, done.err[:42]) == (2, "error: --experimental-rerun is not support")
-
-
-def test_a_configuration_is_written_as_it_was_read() -> None:
-    plain = config.plain(config.compose_config(["platform=constant_start"]))
-    assert OmegaConf.to_container(OmegaConf.create(config.to_yaml(plain))) == plain
-
-
-def test_a_run_can_be_repeated_from_its_own_config(mine: Path, trace: Path) -> None:
-    words = ["policies.fixed_1m.window_s=90", *SMALL, f"workload.path={trace}"]
-    assert keepwarm("run", *words, "hydra.run.dir=one").status == 0
-    os.mkdir("again")  # noqa: PTH102
-    (mine / "again" / "config.yaml").write_bytes((mine / "one" / "config.yaml").read_bytes())
-    done = keepwarm("run", f"--config-path={mine / 'again'}", "hydra.run.dir=two", "hydra.output_subdir=null")
-    assert done.status == 0, done.err
-    assert (mine / "two" / "config.yaml").read_bytes() == (mine / "one" / "config.yaml").read_bytes()
